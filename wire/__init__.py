@@ -1,0 +1,1 @@
+"""What agents, gateway and connectors share towards the outside: settings, Kafka, registry, Redis keys."""
