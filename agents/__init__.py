@@ -1,1 +1,1 @@
-
+"""Faust agents: transport, state, screening, casework, projection, ingress and watch."""

@@ -1,1 +1,1 @@
-
+"""The reasoning: persons, calendar, facts, rules, conditions, cases. No Kafka, HTTP, Redis, clock or log."""

@@ -1,1 +1,1 @@
-
+"""The command: embedded stack, demo and command line; the composition root."""

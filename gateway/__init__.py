@@ -1,1 +1,1 @@
-
+"""FastAPI over the views in Redis; accepts commands, never decides."""
