@@ -1,0 +1,54 @@
+"""Which decoded rows may go on: values in range, message key equal to the row's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import polars as pl
+
+from schemas.load import Schema
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31: what dates can hold in every reader
+MOST_FEN = 10**15
+"""Ten trillion yuan. A larger amount is a fault of the sender and would overflow sums in the state."""
+_DAY_MS = 86_400_000
+
+
+@lru_cache(maxsize=512)
+def _ranges(schema: Schema) -> dict[str, tuple[int, int]]:
+    found = {}
+    for field in schema.fields:
+        if field.node.logical == "date":
+            found[field.name] = (FIRST_DAY, LAST_DAY)
+        elif field.node.logical == "timestamp-millis":
+            found[field.name] = (FIRST_DAY * _DAY_MS, (LAST_DAY + 1) * _DAY_MS - 1)
+        elif field.name.endswith("_fen"):
+            found[field.name] = (-MOST_FEN, MOST_FEN)
+    return found
+
+
+def out_of_range(frame: pl.DataFrame, schema: Schema) -> dict[int, str]:
+    """Row number to the first column whose value no later step could hold."""
+    ranges = _ranges(schema)
+    if not ranges or not frame.height:
+        return {}
+    physical = [pl.col(name).to_physical() for name in ranges]
+    lows, highs = (frame.select(extremes).row(0) for extremes in (
+        [p.min() for p in physical], [p.max() for p in physical]))
+    found: dict[int, str] = {}
+    for (name, (least, most)), low, high in zip(ranges.items(), lows, highs, strict=True):
+        if low is not None and (low < least or high > most):
+            outside = ~frame[name].to_physical().is_between(least, most)
+            for row in outside.fill_null(value=False).arg_true().to_list():
+                found.setdefault(row, name)
+    return found
+
+
+def strange_keys(frame: pl.DataFrame, keys: Sequence[bytes | None], fields: Sequence[str]) -> list[int]:
+    """Rows whose fields, joined by a colon, are not the message key."""
+    if not fields or not frame.height:
+        return []
+    own = frame.select(pl.concat_str([pl.col(f).cast(pl.String) for f in fields], separator=":"))
+    same = own.to_series().cast(pl.Binary).eq_missing(pl.Series(keys, dtype=pl.Binary))
+    return (~same).arg_true().to_list()
