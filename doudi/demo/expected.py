@@ -1,0 +1,181 @@
+"""The independent recomputation: departments' tables in, what should stand out (expected.sql does the work).
+
+Shares no code with screening. The person key enters only in `keyed`, to name things as the hub names them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import openpyxl
+import polars as pl
+import psycopg
+
+from domain import persons
+
+COUNTY = "990101"
+LATE_DAYS = 31
+"""Days after 31 December during which the old year's bills still count (product default)."""
+
+_LOCAL_DAY = "((setl_time AT TIME ZONE 'UTC') + interval '8 hours')::date"
+QUERIES: dict[str, dict[str, str]] = {
+    "medical": {
+        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, vali_flag FROM setl_d",
+        "psn_insu_d": "SELECT psn_no, certno, psn_idet_type, idet_begndate, idet_enddate FROM psn_insu_d",
+    },
+    "disability": {
+        "disabled_card": "SELECT card_no, certno, category, grade, status, valid_until FROM disabled_card",
+    },
+    "civil": {
+        "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, deleted"
+        " FROM low_income_member",
+        "household_member": "SELECT member_id, household_no, id_number, joined_on, left_on, deleted"
+        " FROM household_member",
+        "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, deleted"
+        " FROM benefit",
+    },
+}
+"""What is read of each department's database; everything else of a row is nobody's business here."""
+
+SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    "setl_d": {"setl_id": pl.String, "certno": pl.String, "local_day": pl.Date, "psn_part_amt": pl.String,
+               "vali_flag": pl.String},
+    "psn_insu_d": {"psn_no": pl.String, "certno": pl.String, "psn_idet_type": pl.String,
+                   "idet_begndate": pl.Date, "idet_enddate": pl.Date},
+    "disabled_card": {"card_no": pl.String, "certno": pl.String, "category": pl.Int32, "grade": pl.Int32,
+                      "status": pl.String, "valid_until": pl.Date},
+    "low_income_member": {"entry_id": pl.String, "id_number": pl.String, "tier_code": pl.String,
+                          "status": pl.String, "start_date": pl.Date, "end_date": pl.Date,
+                          "deleted": pl.Boolean},
+    "household_member": {"member_id": pl.String, "household_no": pl.String, "id_number": pl.String,
+                         "joined_on": pl.Date, "left_on": pl.Date, "deleted": pl.Boolean},
+    "benefit": {"benefit_id": pl.String, "id_number": pl.String, "benefit_code": pl.String,
+                "status": pl.String, "granted_on": pl.Date, "start_on": pl.Date, "end_on": pl.Date,
+                "deleted": pl.Boolean},
+    "life_event": {"record_no": pl.String, "certno": pl.String, "event": pl.String, "event_on": pl.Date,
+                   "registered_at": pl.Datetime, "arrival": pl.Int64},
+}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the departments keep their data: libpq URLs of the three databases, and the drop folder."""
+
+    medical: str
+    disability: str
+    civil: str
+    drop: Path
+
+    def url(self, department: str) -> str:
+        """The database of a department."""
+        return {"medical": self.medical, "disability": self.disability, "civil": self.civil}[department]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One condition that should stand (or does): its rule, level, department and amount in fen."""
+
+    rule: str
+    level: str
+    department: str
+    kind: str
+    fen: int | None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The answer: standing conditions (clear IDs inside: keep in memory) and records without a usable ID."""
+
+    conditions: pl.DataFrame
+    unidentified: frozenset[tuple[str, str]]
+
+
+def read(sources: Sources) -> dict[str, pl.DataFrame]:
+    """All tables as the departments hold them now; every database is read in one consistent snapshot."""
+    with ThreadPoolExecutor(len(QUERIES)) as pool:
+        parts = pool.map(lambda department: _database(sources.url(department), QUERIES[department]), QUERIES)
+        tables = {name: frame for part in parts for name, frame in part.items()}
+    tables["life_event"] = life_events(sources.drop)
+    return tables
+
+
+def _database(url: str, queries: dict[str, str]) -> dict[str, pl.DataFrame]:
+    frames = {}
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for name, query in queries.items():
+            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)") as copy:  # noqa: S608
+                data = b"".join(bytes(block) for block in copy)
+            frames[name] = _csv(data, name)
+    return frames
+
+
+def _csv(data: bytes, name: str) -> pl.DataFrame:
+    booleans = [c for c, t in SCHEMAS[name].items() if t is pl.Boolean]
+    as_read = {c: pl.String if c in booleans else t for c, t in SCHEMAS[name].items()}
+    # FORCE_QUOTE leaves NULL bare, so an empty text ("") stays apart from it.
+    frame = pl.read_csv(data, schema=as_read, missing_utf8_is_empty_string=False)
+    return frame.with_columns(pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean)
+                              for c in booleans)
+
+
+def life_events(drop: Path) -> pl.DataFrame:
+    """Every row of the drop folder, pending or done, in the order of the files' names."""
+    files = sorted((p for folder in (drop, drop / "done") for p in folder.glob("*")
+                    if p.suffix.lower() in (".csv", ".xlsx")), key=lambda p: p.name)
+    rows: list[dict[str, object]] = []
+    for path in files:
+        for line in _lines(path):
+            rows.append({
+                "record_no": line["记录编号"], "certno": line["证件号码"] or None, "event": line["事件"],
+                "event_on": date.fromisoformat(line["事件日期"][:10]), "registered_at": line["登记时间"],
+                "arrival": len(rows),
+            })
+    schema = {**SCHEMAS["life_event"], "registered_at": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.col("registered_at").str.to_datetime("%Y-%m-%d %H:%M:%S%.f"))
+
+
+def _lines(path: Path) -> Iterable[dict[str, str]]:
+    if path.suffix.lower() == ".xlsx":
+        sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0]
+        cells = [["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True)]
+        return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030")
+    return csv.DictReader(io.StringIO(text))
+
+
+def recompute(tables: dict[str, pl.DataFrame], today: date, late_days: int = LATE_DAYS) -> Expected:
+    """What should stand at the end of `today` (local day), from the tables alone."""
+    sql = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    with duckdb.connect() as con:
+        for name in SCHEMAS:
+            con.register(name, tables[name].to_arrow())
+        con.execute("CREATE TABLE clock AS SELECT ?::DATE AS today, ?::INT AS late_days", [today, late_days])
+        con.execute(sql)
+        found = con.sql("SELECT * FROM expected ORDER BY rule, subject, episode").to_arrow_table()
+        unidentified = frozenset(con.execute("SELECT topic, record FROM unidentified").fetchall())
+    return Expected(pl.DataFrame(found), unidentified)
+
+
+def keyed(conditions: pl.DataFrame, linking: bytes) -> dict[str, Row]:
+    """The same list under the hub's names: condition_id to its row. `linking` is the linking key."""
+    keys = {subject: persons.person_key(persons.normalise_id(subject), linking)
+            for subject in conditions.filter(pl.col("rule") != "H01")["subject"].unique()}
+    result = {}
+    for rule, subject, episode, level, department, kind, fen in conditions.iter_rows():
+        key = persons.household_key(COUNTY, subject, linking) if rule == "H01" else keys[subject]
+        record = persons.record_key(episode, linking) if rule == "R13" else episode
+        result[f"{rule}:{key}:{record}"] = Row(rule, level, department, kind, fen)
+    return result

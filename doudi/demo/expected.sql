@@ -1,0 +1,197 @@
+-- What should stand on a day, worked out from the departments' own tables and from nothing else.
+-- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
+-- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
+-- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
+-- life_event, clock(today, late_days). Result: table expected, one row a standing condition; table
+-- unidentified, one row a record without a usable ID.
+-- Unknown flags count against nobody: every absence below is an absence in a complete table.
+
+---------------------------------------------------------------- ID numbers (GB 11643-1999)
+-- As typed: full-width digits, lower-case x, blanks, and the 15-digit numbers of before 1999.
+CREATE OR REPLACE MACRO typed(raw) AS
+    upper(regexp_replace(translate(raw, '０１２３４５６７８９Ｘｘ', '0123456789XX'), '[\s　]', '', 'g'));
+
+CREATE OR REPLACE MACRO check_digit(body) AS substr('10X98765432', 1 + (
+    7 * substr(body, 1, 1)::INT + 9 * substr(body, 2, 1)::INT + 10 * substr(body, 3, 1)::INT
+  + 5 * substr(body, 4, 1)::INT + 8 * substr(body, 5, 1)::INT + 4 * substr(body, 6, 1)::INT
+  + 2 * substr(body, 7, 1)::INT + 1 * substr(body, 8, 1)::INT + 6 * substr(body, 9, 1)::INT
+  + 3 * substr(body, 10, 1)::INT + 7 * substr(body, 11, 1)::INT + 9 * substr(body, 12, 1)::INT
+  + 10 * substr(body, 13, 1)::INT + 5 * substr(body, 14, 1)::INT + 8 * substr(body, 15, 1)::INT
+  + 4 * substr(body, 16, 1)::INT + 2 * substr(body, 17, 1)::INT) % 11, 1);
+
+-- Each distinct spelling once: a county writes the same number in many rows.
+CREATE OR REPLACE TABLE spelling AS
+WITH raw AS (
+    SELECT certno AS raw FROM setl_d UNION SELECT certno FROM psn_insu_d
+    UNION SELECT certno FROM disabled_card UNION SELECT id_number FROM low_income_member
+    UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
+    UNION SELECT certno FROM life_event
+), long_form AS (
+    SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
+                     THEN substr(typed(raw), 1, 6) || '19' || substr(typed(raw), 7, 9) ELSE typed(raw) END AS id
+    FROM raw
+), full_form AS (
+    SELECT raw, CASE WHEN regexp_full_match(id, '[0-9]{17}') AND regexp_full_match(typed(raw), '[0-9]{15}')
+                     THEN id || check_digit(id) ELSE id END AS id
+    FROM long_form
+)
+SELECT raw, CASE WHEN regexp_full_match(id, '[0-9]{17}[0-9X]')
+                  AND try_strptime(substr(id, 7, 8), '%Y%m%d') IS NOT NULL
+            THEN CASE WHEN check_digit(substr(id, 1, 17)) = substr(id, 18, 1) THEN id END END AS id
+FROM full_form;
+
+---------------------------------------------------------------- who lives, who is on the roster, in which house
+-- A row of the drop folder given twice or corrected: the latest registration of that record number counts.
+CREATE OR REPLACE TABLE dead AS
+WITH last_word AS (
+    SELECT * FROM life_event
+    QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
+)
+SELECT s.id, e.record_no, e.event_on
+FROM last_word e JOIN spelling s ON s.raw = e.certno AND s.id IS NOT NULL
+WHERE e.event = '死亡';
+
+CREATE OR REPLACE TABLE precedence AS
+SELECT * FROM (VALUES ('tekun', 1), ('dibao', 2), ('bianyuan', 3), ('gangxing', 4), ('jiance', 5), ('qita', 6))
+    AS p(tier, place);
+
+CREATE OR REPLACE TABLE entry AS
+SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.end_date, m.status,
+       (m.status = 'active' OR (m.status = 'exited' AND m.end_date > today))
+       AND m.start_date <= today AND (m.end_date IS NULL OR m.end_date > today) AS in_force
+FROM low_income_member m, clock, spelling s
+WHERE s.raw = m.id_number AND s.id IS NOT NULL AND NOT coalesce(m.deleted, false);
+
+CREATE OR REPLACE TABLE tier_now AS
+SELECT id, arg_min(tier, place) AS tier FROM entry JOIN precedence USING (tier) WHERE in_force GROUP BY id;
+
+CREATE OR REPLACE TABLE home AS
+SELECT s.id, h.household_no
+FROM household_member h, clock, spelling s
+WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false)
+  AND (h.joined_on IS NULL OR h.joined_on <= today) AND (h.left_on IS NULL OR h.left_on > today);
+
+---------------------------------------------------------------- what each person paid, and what aid followed
+CREATE OR REPLACE TABLE bill AS
+SELECT s.id, year(local_day) AS y, local_day, round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen
+FROM setl_d b JOIN spelling s ON s.raw = b.certno AND s.id IS NOT NULL
+WHERE coalesce(vali_flag, '1') = '1' AND psn_part_amt IS NOT NULL AND local_day IS NOT NULL;
+
+CREATE OR REPLACE TABLE gift AS
+SELECT s.id, b.benefit_id, b.benefit_code AS code, b.status, b.granted_on,
+       b.status = 'active' AND b.start_on <= today AND (b.end_on IS NULL OR b.end_on > today) AS running
+FROM benefit b, clock, spelling s
+WHERE s.raw = b.id_number AND s.id IS NOT NULL AND NOT coalesce(b.deleted, false);
+
+CREATE OR REPLACE TABLE last_aid AS
+SELECT id, year(granted_on) AS y, max(granted_on) AS granted_on FROM gift
+WHERE code IN ('temporary_aid', 'medical_aid') AND status <> 'stopped' GROUP BY ALL;
+
+-- A year stays open until late_days after its 31 December.
+CREATE OR REPLACE TABLE paid AS
+SELECT b.id, b.y, sum(b.fen) AS fen,
+       count(a.id) > 0 AS aided,
+       coalesce(sum(b.fen) FILTER (WHERE b.local_day <= a.granted_on), 0) AS fen_before_aid
+FROM bill b CROSS JOIN clock LEFT JOIN last_aid a ON a.id = b.id AND a.y = b.y
+WHERE b.y = year(today) OR (b.y < year(today) AND today <= make_date(b.y, 12, 31) + late_days)
+GROUP BY b.id, b.y;
+
+---------------------------------------------------------------- medical insurance and cards
+CREATE OR REPLACE TABLE mark AS
+SELECT s.id, i.psn_no, i.psn_idet_type AS tier
+FROM psn_insu_d i, clock, spelling s
+WHERE s.raw = i.certno AND s.id IS NOT NULL AND coalesce(i.psn_idet_type, '') <> ''
+  AND i.idet_begndate <= today AND (i.idet_enddate IS NULL OR i.idet_enddate > today);
+
+CREATE OR REPLACE TABLE care_card AS
+SELECT s.id, c.card_no
+FROM disabled_card c, clock, spelling s
+WHERE s.raw = c.certno AND s.id IS NOT NULL AND c.status = 'active'
+  AND (c.valid_until IS NULL OR c.valid_until >= today)
+  AND (c.grade <= 2 OR (c.category IN (5, 6) AND c.grade <= 3));
+
+---------------------------------------------------------------- the list
+CREATE OR REPLACE TABLE expected (
+    rule VARCHAR, subject VARCHAR, episode VARCHAR, level VARCHAR, department VARCHAR, kind VARCHAR, fen BIGINT);
+
+-- R01-R04: the year's self-pay of a living person beyond the line of his or her tier, and no aid since for it.
+INSERT INTO expected
+WITH line(tier, rule, fen) AS (VALUES
+    ('tekun', 'R01', 100000), ('dibao', 'R02', 500000), ('bianyuan', 'R03', 1000000),
+    ('gangxing', 'R03', 1000000), ('jiance', 'R03', 1000000), ('qita', 'R03', 1000000), ('', 'R04', 1500000))
+SELECT line.rule, paid.id, paid.y::VARCHAR,
+       CASE WHEN paid.fen // line.fen >= 3 THEN 'red' WHEN line.rule = 'R04' THEN 'yellow' ELSE 'orange' END,
+       'civil', 'alert', paid.fen
+FROM paid LEFT JOIN tier_now USING (id) JOIN line ON line.tier = coalesce(tier_now.tier, '')
+WHERE paid.fen > line.fen
+  AND paid.id NOT IN (SELECT id FROM dead)
+  AND NOT (aided AND floor(fen_before_aid / line.fen) >= floor(paid.fen / line.fen));
+
+-- H01: the same over everybody who belongs to the household, by the tier of its living members.
+INSERT INTO expected
+WITH line(tier, fen) AS (VALUES
+    ('tekun', 200000), ('dibao', 800000), ('bianyuan', 1500000), ('gangxing', 1500000),
+    ('jiance', 1500000), ('qita', 1500000), ('', 2500000)),
+house_tier AS (
+    SELECT household_no, arg_min(tier, place) AS tier
+    FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
+    WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no),
+house_paid AS (
+    SELECT household_no, y, sum(fen) AS fen, bool_or(aided) AS aided, sum(fen_before_aid) AS fen_before_aid
+    FROM (SELECT DISTINCT id, household_no FROM home) JOIN paid USING (id) GROUP BY household_no, y)
+SELECT 'H01', household_no, y::VARCHAR,
+       CASE WHEN h.fen // line.fen >= 3 THEN 'red' ELSE 'orange' END, 'civil', 'alert', h.fen
+FROM house_paid h LEFT JOIN house_tier t USING (household_no) JOIN line ON line.tier = coalesce(t.tier, '')
+WHERE h.fen > line.fen AND NOT (aided AND floor(fen_before_aid / line.fen) >= floor(h.fen / line.fen));
+
+-- R09: on the roster, and medical insurance does not show that identity.
+INSERT INTO expected
+SELECT 'R09', e.id, e.entry_id, 'yellow', 'medical', 'task', NULL
+FROM entry e
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead)
+  AND NOT EXISTS (SELECT 1 FROM mark m WHERE m.id = e.id AND m.tier = e.tier);
+
+-- R10: was on the roster, is in no tier now, and is still marked.
+INSERT INTO expected
+SELECT 'R10', m.id, m.psn_no, 'yellow', 'medical', 'task', NULL
+FROM mark m
+WHERE m.id IN (SELECT id FROM entry) AND m.id NOT IN (SELECT id FROM tier_now);
+
+-- R13: a card that earns the care subsidy, and no care subsidy paid; 特困 have their own care.
+INSERT INTO expected
+SELECT 'R13', c.id, c.card_no, 'yellow', 'civil', 'task', NULL
+FROM care_card c
+WHERE c.id NOT IN (SELECT id FROM entry WHERE in_force AND tier = 'tekun')
+  AND c.id NOT IN (SELECT id FROM gift WHERE code = 'care_subsidy' AND running)
+  AND c.id NOT IN (SELECT id FROM dead);
+
+-- R32: died, and something is still paid or the roster still lists the person.
+INSERT INTO expected
+SELECT 'R32', d.id, d.record_no, 'red', 'civil', 'alert', NULL
+FROM dead d
+WHERE d.id IN (SELECT id FROM gift WHERE running AND code IN ('dibao', 'tekun', 'living_subsidy', 'care_subsidy'))
+   OR d.id IN (SELECT id FROM tier_now);
+
+-- R32F: was 特困 or 低保 on the day of death, and no funeral subsidy granted.
+INSERT INTO expected
+SELECT 'R32F', d.id, d.record_no, 'yellow', 'civil', 'task', NULL
+FROM dead d
+WHERE EXISTS (SELECT 1 FROM entry e WHERE e.id = d.id AND e.tier IN ('tekun', 'dibao')
+                AND e.status IN ('active', 'exited') AND e.start_date <= d.event_on
+                AND (e.end_date IS NULL OR e.end_date > d.event_on))
+  AND d.id NOT IN (SELECT id FROM gift WHERE code = 'funeral_subsidy' AND status <> 'stopped');
+
+---------------------------------------------------------------- records nobody can be found for
+CREATE OR REPLACE TABLE unidentified AS
+SELECT 'medical.settlement' AS topic, setl_id AS record FROM setl_d JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
+UNION ALL SELECT 'medical.insurance', psn_no FROM psn_insu_d JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
+UNION ALL SELECT 'disability.card', card_no FROM disabled_card JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
+UNION ALL SELECT 'civil.roster', entry_id FROM low_income_member JOIN spelling ON raw IS NOT DISTINCT FROM id_number
+    WHERE id IS NULL AND NOT coalesce(deleted, false)
+UNION ALL SELECT 'civil.household', member_id FROM household_member JOIN spelling ON raw IS NOT DISTINCT FROM id_number
+    WHERE id IS NULL AND NOT coalesce(deleted, false)
+UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw IS NOT DISTINCT FROM id_number
+    WHERE id IS NULL AND NOT coalesce(deleted, false)
+UNION ALL SELECT 'vital.life_event', record_no FROM (
+    SELECT * FROM life_event QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
+) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL;
