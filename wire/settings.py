@@ -15,6 +15,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".doudi"), description="Folder of everything that the hub writes on this machine")
     cache: Path = Field(Path("~/.cache/doudi"), description="Downloaded artifacts, shared by all checkouts")
+    maven: str = Field("", description="Maven repository for the JVM artifacts; empty: Maven Central")
     namespace: str = Field("", description="Prefix of topics, groups and Redis keys, to share one cluster")
 
     kafka: str = Field("", description="Bootstrap servers, host:port,…; empty: embedded")

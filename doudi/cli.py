@@ -1,0 +1,49 @@
+"""The command ``doudi``. Each group of commands is a module of doudi/commands with a function ``register``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import sys
+from typing import Any
+
+import typer
+
+from doudi.embedded.errors import StackError
+from wire.settings import Settings
+
+MODULES = ("stack", "run", "connect", "demo", "screen", "keys")
+"""Modules of doudi/commands, in the order of `doudi --help`. They import what is heavy only when a command runs."""
+
+
+class Doudi(typer.Typer):
+    """Says errors that people can mend in three lines instead of a traceback."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line. Exits 2 on an error that has a remedy."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except StackError as e:
+            sys.stderr.write(f"doudi: {e}\n")
+            sys.exit(2)
+
+
+app = Doudi(
+    name="doudi", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="兜底 Doudi: the safety-net hub. Settings come from DOUDI_* variables or a .env file.",
+)
+
+
+@app.callback()
+def main() -> None:
+    """Set up logging, the same for every command."""
+    logging.basicConfig(
+        level=Settings().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr,
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+for _name in MODULES:
+    if importlib.util.find_spec(f"doudi.commands.{_name}"):
+        importlib.import_module(f"doudi.commands.{_name}").register(app)

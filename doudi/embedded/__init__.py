@@ -1,0 +1,1 @@
+"""The embedded stack: real Kafka, registry, Valkey and PostgreSQL as supervised processes, without Docker or Java."""

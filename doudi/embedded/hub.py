@@ -1,0 +1,97 @@
+"""The hub's own processes, as the supervisor sees them: each is ``python -m doudi …`` with every URL in its environment."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from doudi.embedded.ports import Ports
+from doudi.embedded.process import Component
+from wire.settings import Settings
+
+
+class Program(Component):
+    """One process of the hub that people or programs reach by Kafka only. Up when it has run for a moment."""
+
+    boot_s = 60.0
+    stop_s = 20.0
+    stop_signal = signal.SIGTERM
+    settle_s = 1.0
+
+    def __init__(self, settings: Settings, ports: Ports, name: str, title: str, *arguments: str) -> None:
+        self.name, self.title, self.arguments, self.settings = name, title, arguments, settings
+        super().__init__(settings.home, ports)
+        self.data = self.home
+        self.cwd = Path.cwd()
+        self._since = 0.0
+
+    @property
+    def url(self) -> str:
+        """None: it listens nowhere."""
+        return ""
+
+    def command(self) -> list[str]:
+        """The same interpreter, the same code."""
+        self._since = time.monotonic()
+        return [sys.executable, "-m", "doudi", *self.arguments]
+
+    def environment(self) -> dict[str, str]:
+        """All settings that differ from the defaults, so that the child reads what its parent read."""
+        return environment(self.settings)
+
+    def check(self) -> None:
+        """It has not ended at once."""
+        if (left := self.settle_s - (time.monotonic() - self._since)) > 0:
+            time.sleep(left)
+
+
+class Gateway(Program):
+    """The gateway: up when it answers /healthz."""
+
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        super().__init__(settings, ports, "gateway", "Gateway", "gateway")
+        self.port = settings.port or ports.get("gateway")
+        self.settings = settings.model_copy(update={"port": self.port})
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host  # noqa: S104 - compared
+        return f"http://{host}:{self.port}"
+
+    def check(self) -> None:
+        """GET /healthz answers."""
+        httpx.get(f"{self.url}/healthz", timeout=2.0).raise_for_status()
+
+
+def hub(settings: Settings, ports: Ports) -> list[Component]:
+    """Every process of the hub, in the order in which they start."""
+
+    def worker(stage: str, title: str) -> Program:
+        return Program(settings, ports, f"worker-{stage}", title, "worker", stage)
+
+    return [
+        worker("persons", "Screening of persons"),
+        worker("households", "Screening of households"),
+        worker("casework", "Casework"),
+        worker("projection", "Projection"),
+        worker("ingress", "Ingress"),
+        Program(settings, ports, "watch", "Clock", "watch"),
+        Gateway(settings, ports),
+    ]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Settings as DOUDI_* variables. Passwords too: the environment of a process is its owner's."""
+    found = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        found[f"DOUDI_{name.upper()}"] = text
+    return found

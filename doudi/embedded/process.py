@@ -1,0 +1,253 @@
+"""One supervised process: how it is prepared, started, checked, restarted and stopped. Knows no component by name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import stat
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Literal
+
+import psutil
+
+from doudi.embedded.errors import ComponentFailed, FolderUnusable, StackError
+from doudi.embedded.ports import Ports
+
+log = logging.getLogger(__name__)
+
+State = Literal["waiting", "preparing", "starting", "up", "restarting", "failed", "stopped"]
+GUARD = Path(__file__).with_name("guard.py")
+STABLE_S = 60.0
+"""A process that ran for so long has recovered: the next crash is the first again."""
+LOG_LIMIT = 50_000_000
+"""A log of more bytes is moved aside (one generation) when its process starts."""
+
+
+class Component(ABC):
+    """What to run, as told by a subclass; no state of a running process.
+
+    ``name`` is also the name of its data folder, its log and its port. ``needs`` names components that must be
+    healthy before this one starts.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...] = ()
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
+    boot_s: float = 60.0
+    stop_s: float = 20.0
+
+    def __init__(self, home: Path, ports: Ports) -> None:
+        self.home = home.absolute()
+        self.ports = ports
+        self.data = self.home / self.name
+        self.log = self.home / "logs" / f"{self.name}.log"
+        self.uid = -1
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """How clients reach it; empty if they do not."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Absolute program and arguments."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return if it serves; raise anything if not (yet). May block for two seconds."""
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Download, format, write configuration. Blocking; runs in a thread. Must be repeatable."""
+
+    def environment(self) -> dict[str, str]:
+        """Variables in addition to (or instead of) the supervisor's."""
+        return {}
+
+    def hint(self, tail: str) -> str:
+        """How to mend what the last lines of the log speak of."""
+        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+            return f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
+        if "Permission denied" in tail or "AccessDenied" in tail:
+            return f"give the user of this program the right to write in {self.data}"
+        if "Address already in use" in tail:
+            return f"another program took its port: end it, or remove the line of {self.name} from {self.ports.path}"
+        if "Cannot allocate memory" in tail or "OutOfMemoryError" in tail:
+            return "the machine has too little free memory: end other programs"
+        return f"read {self.log}"
+
+
+class Process:
+    """A component's process in the hands of the supervisor's event loop."""
+
+    def __init__(self, component: Component, changed: Callable[[], None]) -> None:
+        self.component = component
+        self.state: State = "waiting"
+        self.note = ""
+        self.restarts = 0
+        self.started = 0.0
+        self.pid = 0
+        self.mark = str(component.data)
+        self.healthy = asyncio.Event()
+        self._changed = changed
+        self._child: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    def set(self, state: State, note: str = "") -> None:
+        """Tell the supervisor that something changed."""
+        self.state, self.note = state, note
+        self._changed()
+
+    async def start(self) -> None:
+        """Prepare, spawn and wait until healthy. Raises StackError."""
+        c = self.component
+        began = time.monotonic()
+        self.set("preparing")
+        usable(c.data)
+        usable(c.log.parent)
+        await asyncio.to_thread(c.prepare, lambda text: self.set("preparing", text))
+        await self._spawn()
+        await self._until_healthy()
+        self.set("up", f"{time.monotonic() - began:.1f} s")
+
+    async def _spawn(self) -> None:
+        c = self.component
+        rotate(c.log)
+        command = c.command()
+        search = "1" if c.uid >= 0 and closed_parent(Path(command[0]), c.data) else "0"
+        guard = [sys.executable, "-IS", str(GUARD), str(os.getpid()), str(int(c.death_signal)), str(c.uid), search]
+        with c.log.open("ab") as out:
+            # The event loop runs in the main thread: the kernel's death signal is tied to the thread that forks.
+            self._child = await asyncio.create_subprocess_exec(
+                *guard, "--", *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
+                env={**os.environ, **c.environment()}, cwd=c.cwd if hasattr(c, "cwd") else c.data,
+                start_new_session=True,
+            )
+        self.pid = self._child.pid
+        self.started = psutil.Process(self.pid).create_time() if psutil.pid_exists(self.pid) else time.time()
+        self.set("starting")
+
+    async def _until_healthy(self) -> None:
+        c, child = self.component, self._child
+        assert child is not None  # noqa: S101 - _spawn has run
+        deadline = time.monotonic() + c.boot_s
+        last: BaseException | None = None
+        while time.monotonic() < deadline:
+            if child.returncode is not None:
+                raise self.failure(f"{c.title} ended with code {child.returncode} while starting")
+            try:
+                await asyncio.wait_for(asyncio.to_thread(c.check), 10)
+            except Exception as e:  # whatever a client raises means: not yet
+                last = e
+                await asyncio.sleep(0.1)
+            else:
+                self.healthy.set()
+                return
+        raise self.failure(f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})")
+
+    def failure(self, what: str) -> StackError:
+        """The error with the log's last lines and a hint."""
+        last = tail(self.component.log)
+        shown = "\n".join(f"    {line}" for line in last.splitlines()[-8:])
+        return ComponentFailed(what, f"{self.component.log}\n{shown}", self.component.hint(last))
+
+    async def keep(self) -> None:
+        """Restart it whenever it ends, until stopped. Never returns before."""
+        crashes = 0
+        while True:
+            child = self._child
+            if child is not None:
+                code = await child.wait()
+                if self._stopping:
+                    return
+                self.healthy.clear()
+                crashes = 1 if time.time() - self.started > STABLE_S else crashes + 1
+                self.restarts += 1
+                delay = 0.0 if crashes == 1 else min(30.0, 0.5 * 2 ** (crashes - 1))
+                error = self.failure(f"{self.component.title} ended with code {code}")
+                log.warning("%s: ended with code %s, restart in %.1f s", self.component.name, code, delay)
+                self.set("restarting", str(error) if crashes > 2 else f"ended with code {code}")  # noqa: PLR2004
+                await asyncio.sleep(delay)
+            try:
+                await self._spawn()
+                await self._until_healthy()
+                self.set("up", f"restarted {self.restarts}×")
+            except StackError as e:
+                self.set("failed", str(e))
+                log.warning("%s", e)
+                await self._end()
+
+    async def stop(self) -> None:
+        """End it in an orderly way, then surely. Returns when it is gone."""
+        self._stopping = True
+        await self._end()
+        self.set("stopped")
+
+    async def _end(self) -> None:
+        child = self._child
+        if child is None or child.returncode is not None:
+            return
+        for sent, patience in ((self.component.stop_signal, self.component.stop_s), (signal.SIGKILL, 10.0)):
+            try:
+                os.killpg(child.pid, sent) if sent == signal.SIGKILL else child.send_signal(sent)
+                os.kill(child.pid, signal.SIGCONT)  # a stopped process gets no other signal
+                await asyncio.wait_for(child.wait(), patience)
+                return
+            except ProcessLookupError:
+                return
+            except TimeoutError:
+                log.warning("%s: still there %.0f s after %s", self.component.name, patience, sent.name)
+
+
+def usable(folder: Path) -> None:
+    """Make a folder and write in it. Raises FolderUnusable with the reason."""
+    probe = folder / ".probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x" * 4096)
+        probe.unlink()
+    except OSError as e:
+        probe.unlink(missing_ok=True) if os.access(folder, os.W_OK) else None
+        raise FolderUnusable(
+            f"A folder of the hub cannot be written: {e.strerror or e}", str(folder),
+            "make room on that disk or give yourself the right to write there, or choose another folder with "
+            "DOUDI_HOME; then start again, nothing is lost",
+        ) from e
+
+
+def closed_parent(*paths: Path) -> Path | None:
+    """The first folder above these that other users may not pass through."""
+    for path in paths:
+        for folder in reversed(path.resolve().parents):
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                return folder
+    return None
+
+
+def rotate(path: Path) -> None:
+    """Move a log that has grown too large aside."""
+    if path.is_file() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_suffix(".log.1"))
+
+
+def tail(path: Path, size: int = 8192) -> str:
+    """The last bytes of a log as text."""
+    try:
+        with path.open("rb") as f:
+            _seek_back(f, size)
+            return f.read().decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _seek_back(f: IO[bytes], size: int) -> None:
+    f.seek(0, os.SEEK_END)
+    f.seek(max(0, f.tell() - size))

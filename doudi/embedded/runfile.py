@@ -1,0 +1,104 @@
+"""``run/stack.json``: what runs on a home, written by its supervisor and read by every other command.
+
+It holds URLs with passwords, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from wire.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One process. ``mark`` is a piece of its command line, to know it again; ``started`` its start, seconds."""
+
+    name: str
+    pid: int
+    started: float
+    state: str
+    url: str
+    log: str
+    data: str
+    mark: str = ""
+    restarts: int = 0
+    note: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether that very process still runs."""
+        return alive(self.pid, self.started)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """What the supervisor of a home last said. ``ready``: every process has been healthy once."""
+
+    pid: int
+    started: float
+    ready: bool
+    urls: dict[str, str] = field(default_factory=dict)
+    """By setting: kafka, registry, redis, postgres and gateway."""
+    processes: tuple[Entry, ...] = ()
+
+    @property
+    def alive(self) -> bool:
+        """Whether that supervisor still runs."""
+        return alive(self.pid, self.started)
+
+
+def path_of(home: Path) -> Path:
+    """The run file of a home."""
+    return home / "run" / "stack.json"
+
+
+def read(home: Path) -> RunFile | None:
+    """The run file, or None where nothing has run."""
+    try:
+        raw: dict[str, Any] = json.loads(path_of(home).read_text(encoding="utf-8"))
+        processes = tuple(Entry(**p) for p in raw.pop("processes"))
+        return RunFile(**raw, processes=processes)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write(home: Path, run: RunFile) -> None:
+    """Replace the run file at once, readable by its owner only."""
+    path = path_of(home)
+    part = path.with_suffix(".part")
+    with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as f:
+        json.dump(asdict(run), f, indent=1)
+    part.replace(path)
+
+
+def alive(pid: int, started: float) -> bool:
+    """Whether the process with that pid began then (a pid may be used again) and is not a zombie."""
+    if pid <= 0:
+        return False
+    try:
+        p = psutil.Process(pid)
+        return abs(p.create_time() - started) < 2 and p.status() != psutil.STATUS_ZOMBIE  # noqa: PLR2004
+    except psutil.Error:
+        return False
+
+
+def connected(settings: Settings) -> Settings:
+    """Settings with the URLs of the stack that runs on this home where none are given. Unchanged if none runs."""
+    run = read(settings.home)
+    if run is None or not run.alive:
+        return settings
+    empty = {k: v for k, v in run.urls.items() if k in Settings.model_fields and not getattr(settings, k)}
+    return settings.model_copy(update=empty)
+
+
+def masked(url: str) -> str:
+    """A URL without its password, for people to see."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
