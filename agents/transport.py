@@ -1,0 +1,340 @@
+"""Faust transport "slices": one message per fetched run of records, positions from our own state.
+
+Touches internals of aiokafka's fetcher and of Faust's consumer: both are pinned, and
+tests/contract/test_transport.py says which attributes and behaviour are relied on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiokafka
+import faust
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import ConsumerStoppedError, CorruptRecordException, IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from agents.assignor import CopartitionAssignor
+from agents.slices import Ledger, Slice, unpack
+
+log = logging.getLogger(__name__)
+
+Positions = Callable[[frozenset[TP]], Awaitable[Mapping[TP, int | None]]]
+"""Where to read on: a position, None to hold the partition until ``SliceConsumer.release``;
+a partition that is left out starts at the group's offset, or at the beginning."""
+
+BACKLOG = ".backlog"
+BLOCKED_POLL_S = 0.02
+CRC_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a Faust app reads; the app carries it as ``app.slices``."""
+
+    positions: Positions | None = None
+    slice_records: int = 20_000
+    backlog_records: int = 5_000
+    outstanding_slices: int = 512
+    fetch_wait_ms: int = 50
+    partition_bytes: int = 2 << 20
+    fetch_bytes: int = 32 << 20
+
+
+class SliceApp(faust.App):
+    """A Faust app that says how it reads."""
+
+    slices: Options = Options()
+
+
+class SliceThread(driver.AIOKafkaConsumerThread):
+    """aiokafka in its own thread, as Faust does it, with our fetch settings and our drain."""
+
+    app: SliceApp
+    last_heartbeat = 0.0
+    _bad_checksums = 0
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        # Faust hard-codes fetch_max_wait_ms=1500 and passes neither fetch_max_bytes nor an assignor
+        conf, options = self.app.conf, self.app.slices
+        return aiokafka.AIOKafkaConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[CopartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_uncommitted",
+            fetch_min_bytes=1,
+            fetch_max_wait_ms=options.fetch_wait_ms,
+            fetch_max_bytes=options.fetch_bytes,
+            max_partition_fetch_bytes=options.partition_bytes,
+            check_crcs=True,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+
+    async def on_start(self) -> None:
+        """Start the consumer; a partition that waits for its worker must not delay the others' fetch."""
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        consumer._fetcher._prefetch_backoff = 0.005
+        coordinator = consumer._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def watched() -> bool:
+            alive: bool = await beat()
+            if alive:
+                self.last_heartbeat = now()
+            return alive
+
+        coordinator._do_heartbeat = watched
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is aiokafka's
+        max_records: int | None = None,
+    ) -> dict[TP, list[Slice]]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            return await self._drain(fetcher, active_partitions, now() + (timeout or 0.0))
+
+    async def _drain(self, fetcher: Any, wanted: set[TP], deadline: float) -> dict[TP, list[Slice]]:
+        """aiokafka's ``fetched_records`` with slices instead of an object a record."""
+        while True:
+            if fetcher._subscriptions.reassignment_in_progress:
+                await fetcher._subscriptions.wait_for_assignment()
+            drained: dict[TP, list[Slice]] = {}
+            for tp in [tp for tp in fetcher._records if tp in wanted]:
+                result = fetcher._records[tp]
+                if not isinstance(result, FetchResult) and drained:
+                    return drained      # the error is raised by the next call
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                if not isinstance(result, FetchResult):
+                    result.check_raise()
+                elif (part := self._unpack(tp, result)) is not None:
+                    drained[TP(tp.topic, tp.partition)] = [part]
+            wait = deadline - now()
+            if drained or wait <= 0:
+                return drained
+            waiter = fetcher._create_fetch_waiter()
+            done, _ = await asyncio.wait([waiter], timeout=wait)
+            if not done or fetcher._closed:
+                waiter.cancel()
+                return {}
+            waiter.result()
+
+    def _unpack(self, tp: Any, result: Any) -> Slice | None:
+        if not result.check_assignment(tp) or not result.has_more():
+            return None
+        try:
+            part = unpack(tp.topic, tp.partition, result._partition_records)
+        except CorruptRecordException as error:
+            # damaged on the way: the position has not moved, so it is fetched again; on disk: give up
+            self._bad_checksums += 1
+            log.error("%s; attempt %d of %d", error, self._bad_checksums, CRC_TRIES)
+            if self._bad_checksums >= CRC_TRIES:
+                raise
+            return None
+        self._bad_checksums = 0
+        result._update_position()
+        result._partition_records = None
+        return part
+
+    async def hold(self, tps: Iterable[TP]) -> None:
+        """Do not fetch these until they are released."""
+        await self.call_thread(self._pause, list(tps))
+
+    async def _pause(self, tps: list[TP]) -> None:
+        consumer = self._ensure_consumer()
+        consumer.pause(*(tp for tp in tps if tp in consumer.assignment()))
+
+    async def unhold(self, tps: Iterable[TP]) -> None:
+        """Fetch these again."""
+        await self.call_thread(self._resume, list(tps))
+
+    async def _resume(self, tps: list[TP]) -> None:
+        consumer = self._ensure_consumer()
+        consumer.resume(*(tp for tp in tps if tp in consumer.assignment()))
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's live-lock warnings know nothing of held partitions; the metrics show lag instead."""
+
+
+class SliceConsumer(driver.Consumer):
+    """Hands out slices in the order of each log, without hole or repetition, from given positions."""
+
+    app: SliceApp
+    _thread: SliceThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ledgers: dict[TP, Ledger] = {}
+        self._held: set[TP] = set()
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> SliceThread:
+        return SliceThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def last_heartbeat(self) -> float:
+        """When the group last confirmed this member (see ``now``)."""
+        return float(self._thread.last_heartbeat)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """A new generation: the coordinator knows us."""
+        self._thread.last_heartbeat = now()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was handed out: it is read again from the state's position by whoever owns it next."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._ledgers.pop(tp, None)
+            self._held.discard(tp)
+
+    async def perform_seek(self) -> None:
+        """Go to the positions of the state; the group's offsets are for monitoring only."""
+        assigned = frozenset(TP(tp.topic, tp.partition) for tp in self.assignment())
+        self._ledgers = {tp: Ledger(generation=self.app.consumer_generation_id) for tp in assigned}
+        self._held = set(assigned)
+        known: Mapping[TP, int | None] = {}
+        if self.app.slices.positions is not None:
+            known = await self.app.slices.positions(assigned)
+        await self._thread.hold(tp for tp in assigned if tp in known and known[tp] is None)
+        if any(tp not in known for tp in assigned):
+            await super().perform_seek()
+        await self._seek_to({tp: at for tp, at in known.items() if at is not None and tp in assigned})
+        self._held = {tp for tp, at in known.items() if at is None}
+
+    async def release(self, positions: Mapping[TP, int]) -> None:
+        """Start reading partitions that were held. Those lost meanwhile are left alone."""
+        mine = {tp: at for tp, at in positions.items() if tp in self._held}
+        try:
+            await self._seek_to(mine)
+            await self._thread.unhold(mine)
+        except IllegalStateError:
+            log.info("partitions were revoked while they were about to be read")
+            return
+        self._held -= mine.keys()
+
+    async def _seek_to(self, positions: Mapping[TP, int]) -> None:
+        if not positions:
+            return
+        await self.seek_wait(positions)
+        for tp, at in positions.items():
+            self._ledgers[tp] = Ledger(expected=at, generation=self.app.consumer_generation_id)
+            self._read_offset[tp] = at or None
+            self._committed_offset[tp] = None   # a leading offset of the group would swallow ours
+
+    async def _getmany(
+        self, active_partitions: set[TP] | None, timeout: float  # noqa: ASYNC109 - Faust's signature
+    ) -> dict[TP, list[Any]]:
+        active = active_partitions or set()
+        wanted = {tp for tp in active if self._open(tp)}
+        if not wanted:
+            await asyncio.sleep(BLOCKED_POLL_S)
+            return {}
+        if len(wanted) < len(active):
+            timeout = min(timeout, BLOCKED_POLL_S)
+        return dict(await self._thread.getmany(wanted, timeout))
+
+    def _open(self, tp: TP) -> bool:
+        """Back-pressure per partition, so that one slow lane never stops the others."""
+        if tp in self._held:
+            return False
+        ledger, options = self._ledgers.get(tp), self.app.slices
+        return ledger is None or (
+            ledger.outstanding < 2 * options.slice_records and ledger.slices < options.outstanding_slices
+        )
+
+    async def getmany(self, timeout: float) -> Any:  # noqa: ASYNC109
+        """Yield (partition, message) for each slice; what a rebalance made stale is dropped."""
+        fetched, _ = await self._wait_next_records(timeout)
+        if not fetched or self.should_stop or not self.flow_active:
+            return
+        for tp, parts in fetched.items():
+            for part in parts:
+                if not self.flow_active:
+                    return
+                for message in await self._hand_out(tp, part):
+                    yield tp, message
+
+    async def _hand_out(self, tp: TP, fetched: Slice) -> list[ConsumerMessage]:
+        ledger = self._ledgers.get(tp)
+        if ledger is None or tp in self._held:
+            return []
+        following = ledger.accept(fetched)
+        if following is None:
+            back = ledger.lost(fetched)
+            if back is not None:
+                log.info("reading %s-%d again from %d", tp.topic, tp.partition, back)
+                try:
+                    await self.seek_wait({tp: back})
+                except IllegalStateError:
+                    log.info("%s-%d was revoked meanwhile", tp.topic, tp.partition)
+            return []
+        return list(self._messages(tp, ledger, following))
+
+    def _messages(self, tp: TP, ledger: Ledger, part: Slice) -> Iterator[ConsumerMessage]:
+        options = self.app.slices
+        most = options.backlog_records if tp.topic.endswith(BACKLOG) else options.slice_records
+        for one in part.split(most):
+            ledger.deliver(one)
+            # Faust's annotation of the value says bytes; the codec "raw" passes anything on
+            value: Any = one
+            yield ConsumerMessage(
+                tp.topic, tp.partition, one.next - 1, one.last_ms / 1000.0, 0, None, None, value, None,
+                -1, -1, tp, generation_id=ledger.generation,
+            )
+
+    def ack(self, message: Any) -> bool:
+        """The slice is done; called on the event loop only."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        ledger = self._ledgers.get(message.tp)
+        if ledger is None or ledger.generation != message.generation_id:
+            return False
+        ledger.acknowledge(message.offset + 1)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (tp for tp in list(self._ledgers) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        ledger = self._ledgers.get(tp)
+        return ledger.committable() if ledger else None
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Slices cover the log by construction."""
+
+
+class Transport(driver.Transport):
+    """The entry point ``slices`` of ``faust.transports``."""
+
+    Consumer = SliceConsumer
+    driver_version = f"aiokafka={aiokafka.__version__}"
+
+
+def now() -> float:
+    """Seconds on a clock that also runs while the process or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
