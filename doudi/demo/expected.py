@@ -111,7 +111,7 @@ def _database(url: str, queries: dict[str, str]) -> dict[str, pl.DataFrame]:
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         for name, query in queries.items():
-            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)") as copy:  # noqa: S608
+            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)") as copy:  # noqa: S608
                 data = b"".join(bytes(block) for block in copy)
             frames[name] = _csv(data, name)
     return frames
@@ -120,8 +120,7 @@ def _database(url: str, queries: dict[str, str]) -> dict[str, pl.DataFrame]:
 def _csv(data: bytes, name: str) -> pl.DataFrame:
     booleans = [c for c, t in SCHEMAS[name].items() if t is pl.Boolean]
     as_read = {c: pl.String if c in booleans else t for c, t in SCHEMAS[name].items()}
-    # FORCE_QUOTE leaves NULL bare, so an empty text ("") stays apart from it.
-    frame = pl.read_csv(data, schema=as_read, missing_utf8_is_empty_string=False)
+    frame = pl.read_csv(data, schema=as_read)
     return frame.with_columns(pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean)
                               for c in booleans)
 

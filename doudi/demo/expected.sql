@@ -194,4 +194,4 @@ UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw I
     WHERE id IS NULL AND NOT coalesce(deleted, false)
 UNION ALL SELECT 'vital.life_event', record_no FROM (
     SELECT * FROM life_event QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL;
+) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event = '死亡';

@@ -1,0 +1,196 @@
+"""The county's records into the departments' own PostgreSQL databases and the drop folder, as they would stand there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import openpyxl
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from doudi.demo.county import ID_COLUMN, County
+from doudi.demo.expected import Sources
+
+DATABASES = {"medical": "doudi_medical", "disability": "doudi_disability", "civil": "doudi_civil"}
+TABLES = {"medical": ("setl_d", "psn_insu_d"), "disability": ("disabled_card",),
+          "civil": ("low_income_member", "household_member", "benefit")}
+HEADER = ("记录编号", "证件号码", "姓名", "事件", "事件日期", "登记类型", "户籍区划", "登记时间")
+MONEY = ("medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc",
+         "hifp_pay", "hifmi_pay", "hifob_pay", "maf_pay", "cvlserv_pay", "oth_pay", "fund_pay_sumamt", "psn_part_amt",
+         "acct_pay", "psn_cash_pay")
+LOCAL = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
+class Departments:
+    """Where the example departments live: the server's URL (SQLAlchemy's or libpq's) and the drop folder."""
+
+    server: str
+    drop: Path
+    prefix: str = ""
+
+    def name(self, department: str) -> str:
+        """Name of a department's database."""
+        return f"{self.prefix}{DATABASES[department]}"
+
+    def url(self, department: str) -> str:
+        """libpq URL of a department's database."""
+        parts = urlsplit(self.server.replace("postgresql+psycopg://", "postgresql://"))
+        return urlunsplit(parts._replace(path=f"/{self.name(department)}"))
+
+    @property
+    def sources(self) -> Sources:
+        """The same for the recomputation."""
+        return Sources(self.url("medical"), self.url("disability"), self.url("civil"), self.drop)
+
+
+def create(departments: Departments) -> None:
+    """Make the three databases anew, empty. Whatever stood in them is gone."""
+    admin = urlunsplit(urlsplit(departments.url("civil"))._replace(path="/postgres"))
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for department in DATABASES:
+            name = sql.Identifier(departments.name(department))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    for department in DATABASES:
+        ddl = (files("connectors") / department / "example.sql").read_text(encoding="utf-8")
+        with psycopg.connect(departments.url(department)) as connection:
+            connection.execute(ddl.encode())
+    (departments.drop / "done").mkdir(parents=True, exist_ok=True)
+    for path in (*departments.drop.glob("*.*"), *departments.drop.glob("*/*.*")):
+        path.unlink()
+
+
+def load(county: County, departments: Departments) -> int:
+    """Every row into its place; returns how many. Databases are filled in parallel."""
+    with ThreadPoolExecutor(len(TABLES)) as pool:
+        list(pool.map(lambda department: _fill(county, departments.url(department), TABLES[department]), TABLES))
+    _drop(county, departments.drop)
+    return county.rows
+
+
+def _fill(county: County, url: str, tables: Iterable[str]) -> None:
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        for table in tables:
+            frame = COLUMNS[table](county.tables[table])
+            columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+            statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL '\\N')").format(sql.Identifier(table), columns)
+            with cursor.copy(statement) as copy:
+                copy.write(_csv(frame))
+            cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+
+
+def _csv(frame: pl.DataFrame) -> bytes:
+    return frame.write_csv(include_header=False, quote_style="necessary", null_value="\\N").encode()
+
+
+def _settlements(rows: pl.DataFrame) -> pl.DataFrame:
+    local = (pl.col("setl_time") + LOCAL).dt.date()
+    return rows.select(
+        "setl_id", psn_no=pl.lit("P") + pl.col("person").cast(pl.String), psn_name="name", certno="certno", tel="tel",
+        setl_time="setl_time", begndate=local, enddate=local, insutype=pl.lit("390"), med_type="med_type",
+        insu_admdvs=pl.lit("990101"), fixmedins_code=pl.lit("H99010100001"),
+        **{c: _yuan(c) for c in MONEY}, refd_setl_flag="refd_setl_flag", vali_flag="vali_flag",
+        dise_codg=pl.when(pl.col("medfee_sumamt") > 3_000_000).then(pl.lit("C34.900")).otherwise(pl.lit("J06.900")),
+        resd_division="division", updt_time="touched")
+
+
+def _insurance(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "psn_no", "certno", "tel", "insutype", "psn_insu_stas", "begndate", "psn_idet_type", "idet_begndate",
+        "idet_enddate", psn_name="name", insu_admdvs=pl.lit("990101"), prem_subs_amt=_yuan("prem_subs_amt"),
+        resd_division="division", updt_time="touched")
+
+
+def _cards(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "card_no", "name", "certno", "category", "grade", "status", "first_issue_date", "issue_date", "assess_date",
+        "valid_until", "guardian_name", "guardian_certno", "tel", "division", updated_at="touched")
+
+
+def _roster(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "entry_id", "id_number", "name", "tel", "tier_code", "status", "start_date", "end_date", "exit_reason",
+        "division", "deleted", address=pl.lit("测试路") + pl.col("person").cast(pl.String) + pl.lit("号"),
+        household_no="house_no", updated_at="touched")
+
+
+def _members(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "member_id", "household_no", "id_number", "name", "relation", "is_head", "joined_on", "left_on", "division",
+        "deleted", updated_at="touched")
+
+
+def _benefits(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "benefit_id", "id_number", "name", "benefit_code", "status", "granted_on", "start_on", "end_on", "division",
+        "deleted", amount=_yuan("amount"), updated_at="touched")
+
+
+COLUMNS = {"setl_d": _settlements, "psn_insu_d": _insurance, "disabled_card": _cards, "low_income_member": _roster,
+           "household_member": _members, "benefit": _benefits}
+
+
+def _yuan(column: str) -> pl.Expr:
+    """Fen as a decimal text of yuan, exact."""
+    fen = pl.col(column).cast(pl.Int64)
+    sign = pl.when(fen < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    return (sign + (fen.abs() // 100).cast(pl.String) + pl.lit(".")
+            + (fen.abs() % 100).cast(pl.String).str.zfill(2)).alias(column)
+
+
+def _drop(county: County, folder: Path) -> None:
+    """This year's deaths as the registry delivers them: UTF-8, GB18030 and a workbook, some rows twice."""
+    rows = life_lines(county.tables["life_event"])
+    third = len(rows) // 3
+    write_csv(folder / "life-events-001.csv", rows[:third], "utf-8-sig")
+    write_csv(folder / "life-events-002.csv", rows[third:2 * third] + rows[:5], "gb18030")
+    write_csv(folder / "life-events-003.csv", rows[2 * third:-20], "utf-8")
+    _write_workbook(folder / "life-events-004.xlsx", rows[-20:] + rows[:2])
+
+
+def life_lines(frame: pl.DataFrame) -> list[tuple[str, ...]]:
+    """Rows of the drop folder's files, in the order of HEADER."""
+    at = frame.select((pl.col("touched") + LOCAL).dt.strftime("%Y-%m-%d %H:%M:%S")).to_series()
+    return [(no, number or "", name, event, on.isoformat(), kind, division, stamp) for
+            (no, number, name, event, on, kind, division), stamp in zip(
+                frame.select("record_no", ID_COLUMN["life_event"], "name", "event", "event_on", "source_kind", "division")
+                .iter_rows(), at, strict=True)]
+
+
+def write_csv(path: Path, rows: Iterable[tuple[str, ...]], encoding: str = "utf-8") -> None:
+    """A complete file appears under its name at once."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    writer.writerows(rows)
+    _appear(path, text.getvalue().encode(encoding))
+
+
+def _write_workbook(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("deaths")
+    sheet.append(HEADER)
+    for row in rows:
+        sheet.append(row)
+    data = io.BytesIO()
+    book.save(data)
+    _appear(path, data.getvalue())
+
+
+def _appear(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
