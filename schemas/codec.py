@@ -7,19 +7,18 @@ of a row in range whose key matches, whichever way (columnar or record by record
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from schemas import columnar, exact, judge, layout
 from schemas.errors import EncodeError, SchemaError
 from schemas.evolve import adapt, with_defaults
+from schemas.layout import Ints
 from schemas.load import Schema
 
 Reason = Literal[
@@ -33,6 +32,7 @@ MAGIC = 0
 HEADER = 5
 _ALONE = 8
 _CHUNK = 256
+_FEW_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Decoded:
     """
 
     frame: pl.DataFrame
-    index: npt.NDArray[np.int64]
+    index: Ints
     bad: list[Bad]
 
 
@@ -79,17 +79,17 @@ def decode(
         raise ValueError(f"{len(values)} values and {len(keys)} keys; give one key for each value")
     groups, bad = _groups(values, max_bytes)
     known = writers(groups.keys()) if groups else {}
-    parts: list[tuple[pl.DataFrame, npt.NDArray[np.int64]]] = []
+    parts: list[tuple[pl.DataFrame, Ints]] = []
     for schema_id, places in groups.items():
         writer = known.get(schema_id, "unknown_schema")
         if isinstance(writer, str):
             bad += [Bad(int(i), writer, f"schema id {schema_id}") for i in places]
             continue
-        bodies = [values[i][HEADER:] for i in places]  # type: ignore[index]  # _groups keeps no None
+        bodies = [value[HEADER:] for i in places if (value := values[i]) is not None]
         frame, good = _group(writer, bodies, places, bad)
         some = keys if len(places) == len(keys) else [keys[i] for i in places]
         given = list(some) if len(good) == len(places) else [some[k] for k in good.tolist()]
-        frame, kept = _judged(frame, writer, given, key, places[good], bad)
+        frame, kept = _judged(frame, writer, (given, key), places[good], bad)
         try:
             parts.append((adapt(frame, writer, reader), kept))
         except SchemaError as error:
@@ -106,13 +106,16 @@ def decode(
 
 def _groups(
     values: Sequence[bytes | None], max_bytes: int
-) -> tuple[dict[int, npt.NDArray[np.int64]], list[Bad]]:
+) -> tuple[dict[int, Ints], list[Bad]]:
     """Places by schema id, and what has no readable header."""
-    first = values[0][:HEADER] if values and values[0] else b""
-    if len(first) == HEADER and first[0] == MAGIC and all(
-        [v is not None and v.startswith(first) and len(v) <= max_bytes for v in values]
-    ):
-        return {int.from_bytes(first[1:], "big"): np.arange(len(values))}, []
+    try:
+        heads = {v[:HEADER] for v in values}  # type: ignore[index]  # None raises
+        if len(heads) == 1 and max(map(len, values)) <= max_bytes:  # type: ignore[arg-type]
+            head = heads.pop()
+            if len(head) == HEADER and head[0] == MAGIC:
+                return {int.from_bytes(head[1:], "big"): np.arange(len(values))}, []
+    except TypeError:
+        pass  # a null value among them
     groups: dict[int, list[int]] = {}
     bad: list[Bad] = []
     for place, value in enumerate(values):
@@ -121,7 +124,7 @@ def _groups(
         elif len(value) > max_bytes:
             bad.append(Bad(place, "too_large", f"{len(value)} bytes, allowed are {max_bytes}"))
         elif not value or value[0] != MAGIC:
-            bad.append(Bad(place, "bad_magic", "the value does not begin with the byte 0 of Confluent's format"))
+            bad.append(Bad(place, "bad_magic", "does not begin with the byte 0 of Confluent's wire format"))
         elif len(value) < HEADER:
             bad.append(Bad(place, "truncated", f"{len(value)} bytes, the header alone takes {HEADER}"))
         else:
@@ -130,8 +133,8 @@ def _groups(
 
 
 def _group(
-    writer: Schema, bodies: list[bytes], places: npt.NDArray[np.int64], bad: list[Bad]
-) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
+    writer: Schema, bodies: list[bytes], places: Ints, bad: list[Bad]
+) -> tuple[pl.DataFrame, Ints]:
     """Rows of the bodies that decode, and which they are.
 
     All at once if that proves exact; else in chunks, and record by record in the chunks that do not.
@@ -162,10 +165,11 @@ def _group(
 
 
 def _judged(
-    frame: pl.DataFrame, writer: Schema, keys: list[bytes | None], key: Sequence[str],
-    places: npt.NDArray[np.int64], bad: list[Bad],
-) -> tuple[pl.DataFrame, npt.NDArray[np.int64]]:
-    """What is in range and under its own key; the rest goes to ``bad``."""
+    frame: pl.DataFrame, writer: Schema, given: tuple[list[bytes | None], Sequence[str]], places: Ints,
+    bad: list[Bad],
+) -> tuple[pl.DataFrame, Ints]:
+    """What is in range and under its own key (``given``: keys and their fields); the rest goes to ``bad``."""
+    keys, key = given
     outside = judge.out_of_range(frame, writer)
     strange = judge.strange_keys(frame, keys, key)
     keep = np.ones(frame.height, np.bool_)
@@ -193,8 +197,9 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
         if unknown := row.keys() - names:
             raise EncodeError(f"row {k} has {', '.join(sorted(unknown))}, which {schema.name} does not know; "
                               f"leave it out or add it to the schema")
-    if len(rows) < _ALONE:
-        return [struct.pack(">bI", MAGIC, schema_id) + exact.write(schema, row, k) for k, row in enumerate(rows)]
+    if len(rows) < _FEW_ROWS:
+        header = struct.pack(">bI", MAGIC, schema_id)
+        return [header + exact.write(schema, row, k) for k, row in enumerate(rows)]
     present = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
     try:
         frame = pl.DataFrame(present, schema={n: schema.dtypes[n] for n in present}, strict=True)
@@ -226,12 +231,12 @@ def encode_frame(schema: Schema, frame: pl.DataFrame, schema_id: int) -> list[by
     if not frame.height:
         return []
     frame = with_defaults(schema, frame)
-    chain = layout.of_frame(schema.fields, frame)
+    chain = layout.of_frame(schema.fields, frame, write=True)
     header = np.frombuffer(struct.pack(">bI", MAGIC, schema_id), np.uint8)
     ends = np.cumsum(chain.lengths + HEADER)
     starts = ends - chain.lengths - HEADER
     out = np.empty(int(ends[-1]), np.uint8)
     out[starts[:, None] + np.arange(HEADER)] = header
     chain.write(out, starts + HEADER)
-    view = io.BytesIO(out).getbuffer()
-    return [bytes(view[a:b]) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    whole = out.tobytes()
+    return [whole[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]

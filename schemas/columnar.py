@@ -28,20 +28,21 @@ def read(schema: Schema, bodies: list[bytes]) -> pl.DataFrame | None:
     head, sentinel, expected = _frame_of(schema)
     lengths = np.fromiter(map(len, bodies), np.int64, len(bodies))
     total = int(lengths.sum())
-    block = b"".join((head, _varint(len(bodies) + 1), _varint(total + len(sentinel)), *bodies, sentinel, _SYNC))
+    size = _varint(len(bodies) + 1) + _varint(total + len(sentinel))
+    block = b"".join((head, size, *bodies, sentinel, _SYNC))
     try:
         frame = pl.read_avro(io.BytesIO(block))
     except (Exception, pl.exceptions.PanicException):
         return None
     if frame.height != len(bodies) + 1:
         return None
-    enums = [pl.col(f.name).cast(pl.String) for f in schema.fields if f.node.kind == "enum"]
-    if enums:
-        frame = frame.with_columns(enums)
+    for place, field in enumerate(schema.fields):
+        if field.node.kind == "enum":
+            frame.replace_column(place, frame[field.name].cast(pl.String))
     if frame.schema != schema.dtypes or frame.row(-1) != expected:
         return None
     frame = frame.head(len(bodies))
-    chain = layout.of_frame(schema.fields, frame)
+    chain = layout.of_frame(schema.fields, frame, write=False)
     if not (chain.lengths == lengths).all():
         return None
     first = len(block) - len(_SYNC) - len(sentinel) - total

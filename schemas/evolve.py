@@ -43,8 +43,10 @@ def _convert(value: pl.Expr, old: Node, new: Node, where: str) -> pl.Expr:
         return pl.when(value.is_in(new.symbols)).then(value).otherwise(pl.lit(new.enum_default))
     if old.kind == new.kind == "record":
         inner = {f.name: f for f in old.fields}
-        return pl.struct([_column(f, inner.get(f.name), value.struct.field(f.name) if f.name in inner else value,
-                                  where) for f in new.fields])
+        return pl.struct([
+            _column(f, inner.get(f.name), value.struct.field(f.name) if f.name in inner else value, where)
+            for f in new.fields
+        ])
     if old.kind == new.kind == "array" and old.items is not None and new.items is not None:
         if old == new:
             return value
@@ -72,9 +74,11 @@ def _stored(node: Node) -> pl.DataType:
 
 
 def with_defaults(schema: Schema, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with every column of the schema, in order and of its type. Raises EncodeError naming one."""
+    """The frame with all columns of the schema, in order and of its types. Raises EncodeError naming one."""
     if strange := [c for c in frame.columns if c not in schema.dtypes]:
-        raise EncodeError(f"columns {', '.join(strange)} are not in {schema.name}; drop them or add them there")
+        raise EncodeError(f"columns {', '.join(strange)} are not in {schema.name}; drop them or add them")
+    if frame.schema == schema.dtypes and not _wanting(schema, frame):
+        return frame
     columns = []
     for field in schema.fields:
         if field.name in frame.columns:
@@ -87,19 +91,33 @@ def with_defaults(schema: Schema, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def _wanting(schema: Schema, frame: pl.DataFrame) -> bool:
+    """Whether a column of the right type holds something that the schema does not take."""
+    return any(
+        (not field.nullable and frame[field.name].null_count())
+        or (field.node.kind == "enum" and not _symbols_only(field, frame[field.name]))
+        for field in schema.fields
+    )
+
+
+def _symbols_only(field: Field, column: pl.Series) -> bool:
+    return set(column.unique().to_list()) <= set(field.node.symbols)
+
+
 def _cast(schema: Schema, field: Field, column: pl.Series) -> pl.Series:
     where = f"{schema.name}.{field.name}"
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is None:
         raise EncodeError(f"{where} holds times without zone; convert them to UTC")
-    if not field.nullable and (row := column.is_null().arg_max()) is not None and column.null_count():
-        raise EncodeError(f"{where} is required and null in row {row}; fill it")
+    if not field.nullable and column.null_count():
+        raise EncodeError(f"{where} is required and null in row {column.is_null().arg_max()}; fill it")
     if column.dtype != field.node.dtype:
         if column.dtype == pl.String and field.node.kind not in ("string", "enum"):
             raise EncodeError(f"{where} is text, the schema wants {field.node.dtype}; convert it")
         try:
             column = column.cast(field.node.dtype)
         except pl.exceptions.PolarsError as error:
-            raise EncodeError(f"{where} is {column.dtype} and does not fit {field.node.dtype}; convert it") from error
-    if field.node.kind == "enum" and not column.is_in(field.node.symbols).all():
+            raise EncodeError(
+                f"{where} is {column.dtype} and does not fit {field.node.dtype}; convert it") from error
+    if field.node.kind == "enum" and not _symbols_only(field, column):
         raise EncodeError(f"{where} holds a symbol other than {', '.join(field.node.symbols)}")
     return column

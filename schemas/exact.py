@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import fastavro
@@ -24,7 +25,7 @@ class Refusal:
 
 
 def read(schema: Schema, body: bytes) -> dict[str, Any] | Refusal:
-    """The row, or why there is none. All bytes must be consumed and be the canonical encoding of the row."""
+    """The row, or why there is none. All bytes must be consumed and be the row's canonical encoding."""
     source = io.BytesIO(body)
     try:
         row = fastavro.schemaless_reader(source, schema.parsed, None)
@@ -51,7 +52,7 @@ def _fits(node: Node, value: Any) -> bool:
     if value is None or node.logical:
         return True
     if node.kind in _BITS:
-        return -(1 << _BITS[node.kind]) <= value < 1 << _BITS[node.kind]
+        return bool(-(1 << _BITS[node.kind]) <= value < 1 << _BITS[node.kind])
     if node.kind == "array" and node.items is not None:
         return all(_fits(node.items.node, item) for item in value)
     if node.kind == "record":
@@ -62,13 +63,13 @@ def _fits(node: Node, value: Any) -> bool:
 def write(schema: Schema, row: Mapping[str, Any], number: int) -> bytes:
     """The body of one row. Raises EncodeError naming the row by ``number`` and the field."""
     for field in schema.fields:
-        if row.get(field.name) is None and not field.nullable and (field.name in row or not field.has_default):
-            raise EncodeError(f"row {number}: {schema.name}.{field.name} is required and absent or null; fill it")
-        value = row.get(field.name)
-        if not _fits(field.node, value) if isinstance(value, int) else False:
-            raise EncodeError(f"row {number}: {schema.name}.{field.name} does not fit into its {field.node.kind}")
-        if getattr(value, "tzinfo", "") is None:
-            raise EncodeError(f"row {number}: {schema.name}.{field.name} is a time without zone; give it in UTC")
+        where, value = f"row {number}: {schema.name}.{field.name}", row.get(field.name)
+        if value is None and not field.nullable and (field.name in row or not field.has_default):
+            raise EncodeError(f"{where} is required and absent or null; fill it")
+        if isinstance(value, int) and not _fits(field.node, value):
+            raise EncodeError(f"{where} does not fit into {field.node.kind}; mend the value")
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise EncodeError(f"{where} is a time without zone; give it in UTC")
     out = io.BytesIO()
     try:
         fastavro.schemaless_writer(out, schema.parsed, dict(row), strict_allow_default=True)

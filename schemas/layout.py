@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.load import Field, Node
 
@@ -34,7 +36,7 @@ class Piece(Protocol):
 
 
 class Codes:
-    """One byte a row: a boolean or an enum's symbol."""
+    """One byte a row: a boolean."""
 
     def __init__(self, codes: Bytes) -> None:
         self.codes = codes
@@ -47,6 +49,23 @@ class Codes:
     def write(self, out: Bytes, at: Ints) -> None:
         """Write the byte."""
         out[at] = self.codes
+
+
+class Symbols:
+    """One byte a row: an enum's symbol. Enums have at most 64 symbols."""
+
+    def __init__(self, array: Any, symbols: tuple[str, ...]) -> None:
+        self.array, self.symbols = array, symbols
+        self.lengths = np.ones(len(array), np.int64)
+
+    def check(self, data: Bytes, at: Ints) -> bool:
+        """A symbol's number of canonical length is canonical."""
+        return True
+
+    def write(self, out: Bytes, at: Ints) -> None:
+        """Write the symbol's zigzag number."""
+        found = pc.index_in(self.array, value_set=pa.array(self.symbols, self.array.type))
+        out[at] = found.to_numpy(zero_copy_only=False).astype(np.uint8) << 1
 
 
 class Numbers:
@@ -80,10 +99,10 @@ class Numbers:
 
 
 class Blobs:
-    """Runs of bytes without a prefix, one a row, lying one after the other in ``data``."""
+    """Runs of bytes without a prefix, one a row: the texts of an Arrow array that are not null."""
 
-    def __init__(self, lengths: Ints, series: pl.Series | None = None, data: Bytes | None = None) -> None:
-        self.lengths, self._series, self._data = lengths, series, data
+    def __init__(self, lengths: Ints, array: Any) -> None:
+        self.lengths, self.array = lengths, array
 
     def check(self, data: Bytes, at: Ints) -> bool:
         """Any bytes will do; text has been decoded as UTF-8 already."""
@@ -91,25 +110,16 @@ class Blobs:
 
     def write(self, out: Bytes, at: Ints) -> None:
         """Copy each run: by rectangle where all are of one length, else by index."""
-        source = self._bytes()
-        if not len(source):
+        offsets, buffer = _offsets(self.array), self.array.buffers()[2]
+        if buffer is None or offsets[0] == offsets[-1]:
             return
+        source = np.frombuffer(buffer, np.uint8)[offsets[0]:offsets[-1]]  # null rows take no bytes of it
         first = int(self.lengths[0])
         if (self.lengths == first).all():
             out[at[:, None] + np.arange(first)] = source.reshape(-1, first)
             return
         begin = np.cumsum(self.lengths) - self.lengths
         out[np.repeat(at - begin, self.lengths) + np.arange(len(source))] = source
-
-    def _bytes(self) -> Bytes:
-        if self._data is not None:
-            return self._data
-        assert self._series is not None  # noqa: S101 - one of the two is given
-        array: Any = self._series.rechunk().to_arrow()
-        offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset:array.offset + len(array) + 1]
-        buffer = array.buffers()[2]
-        whole = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
-        return whole[offsets[0]:offsets[-1]]
 
 
 class Fixed:
@@ -216,41 +226,79 @@ class Array:
         out[at + self.lengths - 1] = 0
 
 
-def of_frame(fields: Sequence[Field], frame: pl.DataFrame) -> Chain:
-    """The piece of a record's rows. ``frame`` has a column of the field's type for every field."""
-    return Chain([_of_field(field, frame[field.name]) for field in fields], frame.height)
+def of_frame(fields: Sequence[Field], frame: pl.DataFrame, *, write: bool) -> Chain:
+    """The piece of a record's rows. ``frame`` has a column of the field's type for every field.
+
+    ``write``: whether the piece is to be written; without it text is not copied, only measured.
+    """
+    level = pl.CompatLevel.oldest() if write else pl.CompatLevel.newest()
+    table = frame.rechunk().to_arrow(compat_level=level)
+    columns = [table.column(f.name) for f in fields]
+    chunks = [c.chunk(0) if c.num_chunks == 1 else c.combine_chunks() for c in columns]
+    return _chain(fields, chunks, frame.height)
 
 
-def _of_field(field: Field, series: pl.Series) -> Piece:
+def _chain(fields: Sequence[Field], columns: Sequence[Any], rows: int) -> Chain:
+    return Chain([_of_field(field, column) for field, column in zip(fields, columns, strict=True)], rows)
+
+
+def _of_field(field: Field, array: Any) -> Piece:
+    count, nulls = len(array), array.null_count
     if not field.nullable:
-        return _of_node(field.node, series)
-    nulls = series.null_count()
-    if nulls == len(series):
-        return Optional(len(series), None, None)
+        return _of_node(field.node, array, None)
+    if nulls == count:
+        return Optional(count, None, None)
     if nulls == 0:
-        return Optional(len(series), None, _of_node(field.node, series))
-    rows = np.flatnonzero(series.is_not_null().to_numpy())
-    return Optional(len(series), rows, _of_node(field.node, series.drop_nulls()))
+        return Optional(count, None, _of_node(field.node, array, None))
+    rows = np.flatnonzero(_bits(array, 0))
+    return Optional(count, rows, _of_node(field.node, array, rows))
 
 
-def _of_node(node: Node, series: pl.Series) -> Piece:
+def _of_node(node: Node, array: Any, rows: Ints | None) -> Piece:
+    """The piece of an Arrow array's values, or of those in ``rows`` (the others are null)."""
     if node.kind in ("string", "bytes"):
-        sizes = series.str.len_bytes() if node.kind == "string" else series.bin.size()
-        lengths = sizes.to_numpy().astype(np.int64)
-        source = series.cast(pl.Binary) if node.kind == "string" else series
-        return Chain([Numbers(lengths), Blobs(lengths, source)], len(series))
+        lengths = _text_lengths(array)
+        lengths = lengths if rows is None else lengths[rows]
+        return Chain([Numbers(lengths), Blobs(lengths, array)], len(lengths))
     if node.kind in ("int", "long"):
-        return Numbers(series.to_physical().to_numpy().astype(np.int64, copy=False))
+        values = _numbers(array, np.int32 if node.kind == "int" else np.int64)
+        return Numbers((values if rows is None else values[rows]).astype(np.int64, copy=False))
     if node.kind == "boolean":
-        return Codes(series.to_numpy().view(np.uint8))
+        codes = _bits(array, 1)
+        return Codes(codes if rows is None else codes[rows])
     if node.kind == "enum":
-        codes = series.replace_strict(node.symbols, [2 * k for k in range(len(node.symbols))], return_dtype=pl.UInt8)
-        return Codes(codes.to_numpy())
+        return Symbols(array, node.symbols)
     if node.kind == "double":
-        return Fixed(series.to_numpy())
+        values = _numbers(array, np.float64)
+        return Fixed(values if rows is None else values[rows])
     if node.kind == "record":
-        return of_frame(node.fields, series.struct.unnest())
+        return _chain(node.fields, array.flatten(), len(array))
     assert node.items is not None  # noqa: S101 - an array has items
-    counts = series.list.len().to_numpy().astype(np.int64)
-    items = series.filter(series.list.len() > 0).explode()
-    return Array(counts, _of_node(node.items.node, items))
+    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset:array.offset + len(array) + 1]
+    items = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    return Array(np.diff(offsets), _of_node(node.items.node, items, None))
+
+
+def _numbers(array: Any, kind: Any) -> Any:
+    """The value buffer of a numeric, date or timestamp array."""
+    return np.frombuffer(array.buffers()[1], kind)[array.offset:array.offset + len(array)]
+
+
+def _bits(array: Any, buffer: int) -> Bytes:
+    """A bitmap (0: validity, 1: booleans) as one byte a row."""
+    some = np.frombuffer(array.buffers()[buffer], np.uint8)
+    return np.unpackbits(some, count=array.offset + len(array), bitorder="little")[array.offset:]
+
+
+def _text_lengths(array: Any) -> Ints:
+    """Bytes of each text; what null rows say is of no account."""
+    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
+        views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4)  # a view begins with its length
+        return views[array.offset:array.offset + len(array), 0].astype(np.int64)
+    return np.diff(_offsets(array))
+
+
+def _offsets(array: Any) -> Ints:
+    if not len(array):
+        return np.zeros(1, np.int64)
+    return np.frombuffer(array.buffers()[1], np.int64)[array.offset:array.offset + len(array) + 1]

@@ -1,4 +1,4 @@
-"""What a schema must keep to before it may be registered; every complaint says what, where and how to mend."""
+"""What a schema must keep to before it is registered; a complaint says what, where and how to mend."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from schemas.errors import SchemaError
 from schemas.load import Field, Node, Schema, all_names, schema
-from schemas.topics import Topic
+from schemas.topics import TOPICS, Topic
 
-ENVELOPE = ("event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
-            "occurred_at", "published_at")
+ENVELOPE = (
+    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
+    "occurred_at", "published_at",
+)
 OPS = ("UNKNOWN", "create", "update", "delete", "snapshot")
 _ENVELOPE_KINDS = dict(zip(ENVELOPE, (
     "string", "string", "int", "string", "long", "enum", "string", "string", "long", "long"), strict=True))
@@ -19,7 +21,9 @@ _PERSONAL = re.compile(
     r"address|addr|jtzz|zz|email|wechat|bank_account|remark|remarks|memo|note|notes|comment|free_text)(_|$)"
 )
 _SEALED = re.compile(r"^sealed(_|$)|_sealed$")
-_MONEY = re.compile(r"(^|_)(amount|amt|sumamt|pay|ownpay|selfpay|money|fee|medfee|income|price|cost|dedc|yuan)(_|$)")
+_MONEY = re.compile(
+    r"(^|_)(amount|amt|sumamt|pay|ownpay|selfpay|money|fee|medfee|income|price|cost|dedc|yuan)(_|$)"
+)
 _DAY = re.compile(r"(_on|_date|begndate|enddate|valid_until|^day)$")
 _MOMENT = re.compile(r"(_at|_time)$")
 
@@ -31,7 +35,7 @@ def problems(subject: Schema, topic: Topic | None = None) -> list[str]:
         found += _department(subject)
     if topic is not None:
         found += [
-            f"{subject.name}: topic {topic.name} is keyed by {part}, which is not a field; add it or mend the key"
+            f"{subject.name}: topic {topic.name} is keyed by {part}, which is no field; add it or mend the key"
             for part in topic.key.split(":") if part not in subject.dtypes
         ]
     return found
@@ -45,13 +49,13 @@ def check(subject: Schema, topic: Topic | None = None) -> Schema:
 
 
 def check_all() -> int:
-    """Check every schema of this package against every topic that uses it; returns how many schemas there are."""
-    from schemas.topics import TOPICS  # noqa: PLC0415
-
+    """Check every schema of this package, for every topic that uses it; returns how many there are."""
     names = list(all_names())
     for name in names:
-        for topic in [t for t in TOPICS.values() if t.schema == name] or [None]:
-            check(schema(name), topic)
+        check(schema(name))
+        for topic in TOPICS.values():
+            if topic.schema == name:
+                check(schema(name), topic)
     return len(names)
 
 
@@ -76,7 +80,8 @@ def _field(at: str, field: Field) -> Iterator[str]:
     if field.node.kind == "enum" and (
         "UNKNOWN" not in field.node.symbols or field.node.enum_default != "UNKNOWN"
     ):
-        yield f"{at}: an enum must have the symbol UNKNOWN as its default, so that older readers take a new symbol"
+        yield (f"{at}: an enum must have the symbol UNKNOWN and \"default\": \"UNKNOWN\", so that older "
+               f"readers take a new symbol")
     if _PERSONAL.search(field.name) and not _SEALED.search(field.name):
         yield (f"{at}: smells of personal data, which topics must not hold; keep it in the vault, "
                f"or seal it and call it sealed_{field.name}")
@@ -106,8 +111,8 @@ def _department(subject: Schema) -> Iterator[str]:
         return
     for field in subject.fields[:len(ENVELOPE)]:
         if field.node.kind != _ENVELOPE_KINDS[field.name] or field.nullable:
-            yield (f"{subject.name}.{field.name}: the envelope wants it as required {_ENVELOPE_KINDS[field.name]}; "
-                   f"take it over from another department's schema")
+            yield (f"{subject.name}.{field.name}: the envelope wants it as required "
+                   f"{_ENVELOPE_KINDS[field.name]}; take it over from another department's schema")
     op = subject.field("op").node
     if op.kind == "enum" and op.symbols[:len(OPS)] != OPS:
         yield f"{subject.name}.op: the symbols are {', '.join(op.symbols)}; begin with {', '.join(OPS)}"

@@ -23,12 +23,14 @@ Kind = Literal["string", "bytes", "int", "long", "double", "boolean", "enum", "r
 MAX_DEPTH = 4
 MAX_SYMBOLS = 64
 _PRIMITIVES: dict[str, Kind] = {
-    "string": "string", "bytes": "bytes", "int": "int", "long": "long", "double": "double", "boolean": "boolean",
+    "string": "string", "bytes": "bytes", "int": "int", "long": "long", "double": "double",
+    "boolean": "boolean",
 }
 _LOGICAL = {("int", "date"), ("long", "timestamp-millis")}
 _DTYPES: dict[tuple[str, str], pl.DataType] = {
-    ("string", ""): pl.String(), ("bytes", ""): pl.Binary(), ("int", ""): pl.Int32(), ("long", ""): pl.Int64(),
-    ("double", ""): pl.Float64(), ("boolean", ""): pl.Boolean(), ("enum", ""): pl.String(),
+    ("string", ""): pl.String(), ("bytes", ""): pl.Binary(), ("int", ""): pl.Int32(),
+    ("long", ""): pl.Int64(), ("double", ""): pl.Float64(), ("boolean", ""): pl.Boolean(),
+    ("enum", ""): pl.String(),
     ("int", "date"): pl.Date(), ("long", "timestamp-millis"): pl.Datetime("ms", "UTC"),
 }
 
@@ -66,6 +68,10 @@ class Field:
     doc: str = ""
 
 
+Names = dict[str, Node | None]
+"""Named types by full name; None while the type is being read, so that recursion shows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Schema:
     """A parsed schema. Compared and hashed by identity: ``parse`` gives equal JSON the same object."""
@@ -91,15 +97,14 @@ class Schema:
 
     def field(self, name: str) -> Field:
         """The field of that name. Raises KeyError."""
-        return next(f for f in self.fields if f.name == name) if name in self.dtypes else _missing(name, self)
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"{self.name} has no field {name}")
 
     def empty(self) -> pl.DataFrame:
         """A frame of no rows with this schema's columns."""
         return pl.DataFrame(schema=self.dtypes)
-
-
-def _missing(name: str, schema: Schema) -> Field:
-    raise KeyError(f"{schema.name} has no field {name}")
 
 
 def parse(raw: Mapping[str, Any] | str) -> Schema:
@@ -122,13 +127,13 @@ def _parse(text: str) -> Schema:
     return Schema(str(raw["name"]), raw, node.fields)
 
 
-def _record(raw: Mapping[str, Any], where: str, space: str, names: dict[str, Node | None], depth: int) -> Node:
+def _record(raw: Mapping[str, Any], where: str, space: str, names: Names, depth: int) -> Node:
     if depth > MAX_DEPTH:
         raise SchemaError(f"{where}: nested deeper than {MAX_DEPTH} levels; flatten it")
     space = str(raw.get("namespace", space))
     full = _full(raw, where, space)
     names[full] = None
-    fields = []
+    fields: list[Field] = []
     entries = raw.get("fields")
     if not isinstance(entries, list) or not entries:
         raise SchemaError(f"{where}: a record without fields; give it at least one")
@@ -143,7 +148,7 @@ def _record(raw: Mapping[str, Any], where: str, space: str, names: dict[str, Nod
     return node
 
 
-def _field(entry: Mapping[str, Any], where: str, space: str, names: dict[str, Node | None], depth: int) -> Field:
+def _field(entry: Mapping[str, Any], where: str, space: str, names: Names, depth: int) -> Field:
     kind, nullable = entry["type"], False
     if isinstance(kind, list):
         if len(kind) != 2 or kind[0] != "null":  # noqa: PLR2004
@@ -158,7 +163,7 @@ def _field(entry: Mapping[str, Any], where: str, space: str, names: dict[str, No
                  str(entry.get("doc", "")))
 
 
-def _node(kind: Any, where: str, space: str, names: dict[str, Node | None], depth: int) -> Node:
+def _node(kind: Any, where: str, space: str, names: Names, depth: int) -> Node:
     if isinstance(kind, str):
         if kind in _PRIMITIVES:
             return Node(_PRIMITIVES[kind])
@@ -166,7 +171,8 @@ def _node(kind: Any, where: str, space: str, names: dict[str, Node | None], dept
         if full in names:
             known = names[full]
             if known is None:
-                raise SchemaError(f"{where}: {kind} contains itself; recursion can end a decoder: refer by key")
+                raise SchemaError(
+                    f"{where}: {kind} contains itself; recursion can end a decoder: refer by key")
             return known
         raise SchemaError(f"{where}: type {kind!r} is not in the decodable subset; "
                           f"use {', '.join(_PRIMITIVES)}, enum, array or record")
@@ -195,7 +201,7 @@ def _node(kind: Any, where: str, space: str, names: dict[str, Node | None], dept
                       f"use {', '.join(_PRIMITIVES)}, enum, array or record")
 
 
-def _enum(kind: Mapping[str, Any], where: str, space: str, names: dict[str, Node | None]) -> Node:
+def _enum(kind: Mapping[str, Any], where: str, space: str, names: Names) -> Node:
     symbols = tuple(kind.get("symbols", ()))
     if not 0 < len(symbols) <= MAX_SYMBOLS:
         raise SchemaError(f"{where}: an enum of {len(symbols)} symbols; use 1 to {MAX_SYMBOLS}, or a string")

@@ -107,7 +107,9 @@ TASK_TOPICS = tuple(
     for d in DEPARTMENTS
 )
 
-TOPICS: dict[str, Topic] = {t.name: t for t in (*DEPARTMENT_TOPICS, *HUB_TOPICS, *INTAKE_TOPICS, *TASK_TOPICS)}
+TOPICS: dict[str, Topic] = {
+    t.name: t for t in (*DEPARTMENT_TOPICS, *HUB_TOPICS, *INTAKE_TOPICS, *TASK_TOPICS)
+}
 
 
 def names() -> tuple[str, ...]:

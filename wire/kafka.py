@@ -20,7 +20,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from schemas import topics
 from wire.errors import DeliveryFailed, KafkaRefused, KafkaUnreachable, TopicMismatch
@@ -38,7 +38,7 @@ _COLUMN = 16
 
 
 def client_config(settings: Settings, **extra: Any) -> dict[str, Any]:
-    """What every client has in common. Keywords are added, underscores read as dots (but for the few that have them)."""
+    """What every client has in common. Keywords are added, their underscores read as dots."""
     if not settings.kafka:
         raise KafkaUnreachable("no Kafka address: set DOUDI_KAFKA=host:port, or start the embedded stack")
     config: dict[str, Any] = {
@@ -55,7 +55,7 @@ def client_config(settings: Settings, **extra: Any) -> dict[str, Any]:
             "sasl.username": settings.kafka_user,
             "sasl.password": settings.kafka_password.get_secret_value(),
         }
-    return config | {name if name in _PLAIN else name.replace("_", "."): value for name, value in extra.items()}
+    return config | {n if n in _PLAIN else n.replace("_", "."): value for n, value in extra.items()}
 
 
 def producer(settings: Settings, **extra: Any) -> Producer:
@@ -154,8 +154,8 @@ def check_reachable(settings: Settings, timeout_s: float = 8.0) -> None:
             raise _refused(settings, refused)
         if time.monotonic() > until:
             raise KafkaUnreachable(
-                f"Kafka at {settings.kafka} does not answer ({last}). Is it running, and is DOUDI_KAFKA right? "
-                f"Nothing is lost: start again when it answers."
+                f"Kafka at {settings.kafka} does not answer ({last}). Is it running, and is DOUDI_KAFKA "
+                f"right? Nothing is lost: start again when it answers."
             )
 
 
@@ -213,13 +213,15 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[str]:
                                     config=topic_config(topic, settings.replication)))
         elif len(there[full].partitions) != count:
             raise TopicMismatch(
-                f"topic {full} has {len(there[full].partitions)} partitions, the settings say {count}. The number "
-                f"is chosen once: set DOUDI_PARTITIONS back, or do the re-partitioning run of docs/operations.md."
+                f"topic {full} has {len(there[full].partitions)} partitions, the settings say {count}. "
+                f"The number is chosen once: set DOUDI_PARTITIONS back, or do the re-partitioning run of "
+                f"docs/operations.md."
             )
     if not missing:
         return []
     created = []
-    for name, future in client.create_topics(missing, operation_timeout=timeout_s, request_timeout=timeout_s).items():
+    futures = client.create_topics(missing, operation_timeout=timeout_s, request_timeout=timeout_s)
+    for name, future in futures.items():
         try:
             future.result(timeout_s)
             created.append(name)
@@ -245,7 +247,7 @@ class Publisher:
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._failed.append((message.topic(), error))
+            self._failed.append((str(message.topic()), error))
 
     def _error(self, error: KafkaError) -> None:
         if error.code() in _REFUSALS:
@@ -284,8 +286,8 @@ class Publisher:
             if self._refusal is not None:
                 raise _refused(self._settings, self._refusal)
             raise DeliveryFailed(
-                f"{left} messages were not acknowledged within {timeout_s:g} s by Kafka at {self._settings.kafka}; "
-                f"they stay queued: check the brokers, then flush again"
+                f"{left} messages were not acknowledged within {timeout_s:g} s by Kafka at "
+                f"{self._settings.kafka}; they stay queued: check the brokers, then flush again"
             )
 
     def __len__(self) -> int:
@@ -298,23 +300,25 @@ class Publisher:
         if refusal := next((e for _, e in failed if e.code() in _REFUSALS), None):
             raise _refused(self._settings, refusal)
         topic, error = failed[0]
-        raise DeliveryFailed(f"{len(failed)} messages were not delivered, the first to {topic}: {error.str()}; "
-                             f"publish them again")
+        raise DeliveryFailed(f"{len(failed)} messages were not delivered, the first to {topic}: "
+                             f"{error.str()}; publish them again")
 
 
 def publish_and_wait(
-    settings: Settings, topic: str, key: bytes | None, value: bytes, partition: int = -1, timeout_s: float = 30.0
+    settings: Settings, topic: str, key: bytes | None, value: bytes, *, partition: int = -1,
+    timeout_s: float = 30.0,
 ) -> tuple[int, int]:
     """Publish one message and return (partition, offset) of its acknowledgement. Raises DeliveryFailed."""
-    answer: list[tuple[KafkaError | None, int, int]] = []
+    answers: list[tuple[KafkaError | None, Message]] = []
     client = producer(settings, linger_ms=0)
-    client.produce(topic, value, key, partition, on_delivery=lambda error, message: answer.append(
-        (error, message.partition(), message.offset())))
+    client.produce(topic, value, key, partition, on_delivery=lambda *answer: answers.append(answer))
     client.flush(timeout_s)
-    if not answer or answer[0][0] is not None:
-        reason = answer[0][0].str() if answer and answer[0][0] is not None else f"no answer in {timeout_s:g} s"
-        raise DeliveryFailed(f"a message to {topic} at {settings.kafka} was not acknowledged: {reason}; try again")
-    return answer[0][1], answer[0][2]
+    error, message = answers[0] if answers else (None, None)
+    if message is None or error is not None:
+        reason = error.str() if error is not None else f"no answer in {timeout_s:g} s"
+        raise DeliveryFailed(f"a message to {topic} at {settings.kafka} was not acknowledged: {reason}; "
+                             f"try again")
+    return message.partition() or 0, message.offset() or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +355,8 @@ def read_all(
         while waiting:
             messages = client.consume(batch, 0.2)
             if not messages and time.monotonic() - heard > patience_s:
-                raise KafkaUnreachable(f"nothing arrives of {topic} from {settings.kafka} for {patience_s:g} s; "
-                                       f"check the brokers, then read again")
+                raise KafkaUnreachable(f"nothing arrives of {topic} from {settings.kafka} for "
+                                       f"{patience_s:g} s; check the brokers, then read again")
             if messages:
                 heard = time.monotonic()
             yield from _batches(settings, messages, ends, waiting)
@@ -360,7 +364,9 @@ def read_all(
         client.close()
 
 
-def _ends(settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None) -> dict[int, int]:
+def _ends(
+    settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None
+) -> dict[int, int]:
     try:
         if partitions is None:
             known = client.list_topics(topic, timeout=10).topics[topic]
@@ -377,13 +383,12 @@ def _batches(
 ) -> Iterator[Batch]:
     found: dict[int, Batch] = {}
     for message in messages:
-        partition = message.partition()
+        partition, offset = message.partition() or 0, message.offset() or 0
         if (error := message.error()) is not None:
             if error.code() == KafkaError._PARTITION_EOF:
                 waiting.discard(partition)
                 continue
             raise fault(settings, error)
-        offset = message.offset()
         if offset + 1 >= ends[partition]:
             waiting.discard(partition)
         if offset < ends[partition]:

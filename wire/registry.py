@@ -30,8 +30,8 @@ class Registry:
 
     def __init__(self, url: str, namespace: str = "", timeout_s: float = 5.0) -> None:
         if not url:
-            raise RegistryUnreachable("no registry address: set DOUDI_REGISTRY to its Confluent-compatible base "
-                                      "URL, or start the embedded stack")
+            raise RegistryUnreachable("no registry address: set DOUDI_REGISTRY to its Confluent-compatible "
+                                      "base URL, or start the embedded stack")
         self._http = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout_s, headers=_JSON)
         base = httpx.URL(url)
         self._shown = str(base.copy_with(username=None, password=None)) if base.userinfo else url
@@ -104,7 +104,7 @@ class Registry:
         return self._ids[topic]
 
     def ids(self, topic: str, *, fresh: bool = False) -> frozenset[int]:
-        """Ids of all versions registered for a topic or lane; asked of the registry once, or again if fresh."""
+        """Ids of all versions registered for a topic or lane; asked of the registry once, or if fresh."""
         if fresh or topic not in self._allowed:
             path = f"subjects/{quote(self.subject(topic), safe='')}/versions"
             versions = self._call("GET", path, absent_ok=True)
@@ -129,8 +129,9 @@ class Registry:
     def writers(self, topic: str) -> Writers:
         """Looks up writers' schemas for ``schemas.codec.decode`` of a topic or lane.
 
-        Ids not registered for the topic come back as ``wrong_schema`` or ``unknown_schema``. The registry is
-        asked once per slice with an unknown id, so a version registered just before its first message is found.
+        Ids not registered for the topic come back as ``wrong_schema`` or ``unknown_schema``. The registry
+        is asked once per slice with an unknown id, so a version registered just before its first message
+        is found.
         """
         def find(ids: Collection[int]) -> Mapping[int, Schema | Reason]:
             with self._lock:
@@ -159,11 +160,13 @@ class Registry:
                     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
                         answer.raise_for_status()
         except httpx.HTTPStatusError as error:
-            raise RegistryUnreachable(f"the registry at {self._shown} answers {error.response.status_code} to "
-                                      f"{method} {path}; look at its log, then retry") from error
+            raise RegistryUnreachable(
+                f"the registry at {self._shown} answers {error.response.status_code} to {method} {path}; "
+                f"look at its log, then retry") from error
         except httpx.HTTPError as error:
-            raise RegistryUnreachable(f"the registry at {self._shown} does not answer ({type(error).__name__}). "
-                                      f"Is it running, and is DOUDI_REGISTRY right?") from error
+            raise RegistryUnreachable(
+                f"the registry at {self._shown} does not answer ({type(error).__name__}). "
+                f"Is it running, and is DOUDI_REGISTRY right?") from error
         if answer.status_code == httpx.codes.NOT_FOUND and absent_ok:
             return {}
         if answer.is_success:
@@ -178,14 +181,16 @@ class Registry:
         if answer.status_code == httpx.codes.CONFLICT:
             subject = path.split("/")[1] if "/" in path else path
             return Incompatible(
-                f"{subject}: the registry refuses this version as not {LEVEL} compatible: {message or 'no reason'}. "
-                f"A new field must be nullable with default null; no field may change its type or lose its default."
+                f"{subject}: the registry refuses this version as not {LEVEL} compatible: "
+                f"{message or 'no reason given'}. A new field must be nullable with default null; no field "
+                f"may change its type or lose its default."
             )
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            return RegistryRefused(f"the registry at {self._shown} refuses the login ({answer.status_code}); put "
-                                   f"user and password into DOUDI_REGISTRY: http://user:password@host/…")
-        return RegistryRefused(f"the registry at {self._shown} answers {answer.status_code} to {method} {path}: "
-                               f"{message}")
+            return RegistryRefused(
+                f"the registry at {self._shown} refuses the login ({answer.status_code}); put user and "
+                f"password into DOUDI_REGISTRY: http://user:password@host/…")
+        return RegistryRefused(
+            f"the registry at {self._shown} answers {answer.status_code} to {method} {path}: {message}")
 
 
 def _passing(error: Exception) -> bool:
