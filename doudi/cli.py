@@ -9,8 +9,8 @@ import sys
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 
-from doudi.embedded.errors import StackError
 from wire.settings import Settings
 
 MODULES = ("stack", "run", "connect", "demo", "screen", "keys")
@@ -21,12 +21,19 @@ class Doudi(typer.Typer):
     """Says errors that people can mend in three lines instead of a traceback."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line. Exits 2 on an error that has a remedy."""
+        """Run the command line. Exits 2 (or as the error says) where there is a remedy."""
         try:
             return super().__call__(*args, **kwargs)
-        except StackError as e:
-            sys.stderr.write(f"doudi: {e}\n")
+        except ValidationError as e:
+            for fault in e.errors():
+                name = "DOUDI_" + "_".join(str(part) for part in fault["loc"]).upper()
+                sys.stderr.write(f"doudi: {name}={fault['input']!r}: {fault['msg']}\n")
             sys.exit(2)
+        except Exception as e:
+            if not isinstance(getattr(e, "code", None), str) or getattr(e, "family", "") == "bug":
+                raise  # not one that a person can mend
+            sys.stderr.write(f"doudi: {e}\n")
+            sys.exit(int(getattr(e, "exit_code", 2)))
 
 
 app = Doudi(

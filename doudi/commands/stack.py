@@ -10,7 +10,6 @@ import sys
 import time
 from typing import Annotated, Any
 
-import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -29,22 +28,25 @@ def register(app: typer.Typer) -> None:
 
 def up(
     only_stack: Annotated[bool, typer.Option(help="Kafka, registry, Valkey and PostgreSQL without the hub")] = False,
+    brokers: Annotated[int, typer.Option(help="Kafka nodes: 1, or 3 to try the loss of one")] = 1,
 ) -> None:
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
+    from doudi.commands.run import prepare  # noqa: PLC0415 - only `up` needs all this
+    from doudi.embedded.hub import hub  # noqa: PLC0415
     from doudi.embedded.show import Show  # noqa: PLC0415
     from doudi.embedded.stack import Stack  # noqa: PLC0415
 
     settings = Settings()
 
     async def main() -> None:
-        from doudi.embedded.hub import hub  # noqa: PLC0415
-
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
         for sent in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(sent, stop.set)
-        with Show("Doudi") as show:
-            await Stack(settings, hub=None if only_stack else hub, show=show).run(stop)
+            asyncio.get_running_loop().add_signal_handler(sent, stop.set)
+        with Show("兜底 Doudi") as show:
+            await Stack(
+                settings, hub=None if only_stack else hub, prepare=None if only_stack else prepare,
+                show=show, brokers=brokers,
+            ).run(stop)
 
     asyncio.run(main())
 
@@ -102,11 +104,3 @@ def down(
             )
         time.sleep(0.1)
     sys.stdout.write("Stopped.\n")
-
-
-def memory(pid: int) -> int:
-    """Resident bytes of a process, 0 if it is gone."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0

@@ -8,6 +8,8 @@ StackError
 ├── FolderUnusable      a data folder cannot be written, or its disk is full
 ├── ComponentFailed     a process ended or never became healthy
 └── Unreachable         a component given by URL does not answer, or refuses the password
+
+All are permanent: a person mends and starts again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ class StackError(Exception):
     """Root of this layer. ``what`` went wrong, ``where``, and how to ``mend`` it."""
 
     code = "stack"
+    family = "permanent"
 
     def __init__(self, what: str, where: str = "", mend: str = "") -> None:
         super().__init__(what)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component
+from doudi.embedded.errors import PortTaken
+from doudi.embedded.ports import Ports, available, holder
+from doudi.embedded.process import Component, usable
 from wire.settings import Settings
 
 
@@ -43,6 +45,10 @@ class Program(Component):
         """All settings that differ from the defaults, so that the child reads what its parent read."""
         return environment(self.settings)
 
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """The folder of the state files may lie on another disk."""
+        usable(self.settings.state_dir)
+
     def check(self) -> None:
         """It has not ended at once."""
         if (left := self.settle_s - (time.monotonic() - self._since)) > 0:
@@ -54,6 +60,7 @@ class Gateway(Program):
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         super().__init__(settings, ports, "gateway", "Gateway", "gateway")
+        self.settings_port = settings.port
         self.port = settings.port or ports.get("gateway")
         self.settings = settings.model_copy(update={"port": self.port})
 
@@ -62,6 +69,16 @@ class Gateway(Program):
         """Base URL."""
         host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host  # noqa: S104 - compared
         return f"http://{host}:{self.port}"
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Its port must be free."""
+        if not self.settings_port:
+            self.ports.claim("gateway")
+        elif not available(self.port, self.settings.host):
+            raise PortTaken(
+                f"Port {self.port} of the gateway is in use by {holder(self.port)}", f"{self.settings.host}:{self.port}",
+                "end that program, or choose another port with DOUDI_PORT (0: a free one)",
+            )
 
     def check(self) -> None:
         """GET /healthz answers."""

@@ -35,7 +35,7 @@ class Kafka(Component):
     """
 
     title = "Kafka"
-    boot_s = 60.0
+    boot_s = 120.0
     stop_s = 30.0
 
     def __init__(

@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Literal
 
@@ -38,7 +38,7 @@ class Component(ABC):
 
     name: str
     title: str
-    needs: tuple[str, ...] = ()
+    needs: Sequence[str] = ()
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
@@ -50,6 +50,7 @@ class Component(ABC):
         self.ports = ports
         self.data = self.home / self.name
         self.log = self.home / "logs" / f"{self.name}.log"
+        self.cwd = self.data
         self.uid = -1
 
     @property
@@ -65,6 +66,7 @@ class Component(ABC):
     def check(self) -> None:
         """Return if it serves; raise anything if not (yet). May block for two seconds."""
 
+    @abstractmethod
     def prepare(self, say: Callable[[str], None]) -> None:
         """Download, format, write configuration. Blocking; runs in a thread. Must be repeatable."""
 
@@ -128,7 +130,7 @@ class Process:
             # The event loop runs in the main thread: the kernel's death signal is tied to the thread that forks.
             self._child = await asyncio.create_subprocess_exec(
                 *guard, "--", *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                env={**os.environ, **c.environment()}, cwd=c.cwd if hasattr(c, "cwd") else c.data,
+                env={**os.environ, **c.environment()}, cwd=c.cwd,
                 start_new_session=True,
             )
         self.pid = self._child.pid
@@ -184,6 +186,19 @@ class Process:
                 self.set("failed", str(e))
                 log.warning("%s", e)
                 await self._end()
+
+    async def look(self) -> None:
+        """While it is up: say whether it still answers. Does not restart it: slow is not dead."""
+        if self.state != "up":
+            return
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self.component.check), 10)
+        except Exception as e:  # whatever a client raises
+            if self.state == "up":
+                self.set("up", f"does not answer: {type(e).__name__}")
+        else:
+            if self.note.startswith("does not answer"):
+                self.set("up")
 
     async def stop(self) -> None:
         """End it in an orderly way, then surely. Returns when it is gone."""

@@ -1,0 +1,60 @@
+"""Fixtures for all tests. Unit tests open no socket; whoever needs a server takes ``stack`` or ``hub``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import own_hub, session_stack
+from wire.settings import Settings
+
+for _name in [n for n in os.environ if n.startswith("DOUDI_")]:
+    if _name not in ("DOUDI_CACHE", "DOUDI_TEST_STACK", "DOUDI_CHROMIUM", "DOUDI_MAVEN"):
+        del os.environ[_name]  # a developer's own settings must not reach the tests
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever takes the stack carries its marker, so ``-m 'not stack'`` needs no discipline."""
+    for item in items:
+        if {"stack", "hub"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.stack)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Settings]:
+    """Settings of one embedded stack (Kafka, registry, Valkey, PostgreSQL) for the whole session. No topics."""
+    with session_stack() as settings:
+        yield settings
+
+
+@pytest.fixture
+def hub(stack: Settings) -> Iterator[Settings]:
+    """Settings of an empty hub of one's own on the session's stack: namespace, home, topics, schemas."""
+    with own_hub(stack) as settings:
+        yield settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads a developer's .env."""
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+_LOOPBACK_FREE = ("unit", "property", "architecture")
+
+
+@pytest.fixture(autouse=True)
+def _no_socket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit, property and architecture tests open no connection."""
+    area = Path(str(request.node.path)).relative_to(Path(__file__).parent).parts[0]
+    if area not in _LOOPBACK_FREE or request.node.get_closest_marker("stack"):
+        return
+    import socket
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError(f"a test under tests/{area} opened a connection: take the fixture `stack` or `hub`")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
