@@ -1,13 +1,15 @@
-"""The records of a benchmark: settlements of a county with a roster, seeded; produced once, read by every peer."""
+"""The records of a benchmark: settlements of a county with a roster, seeded, read by every peer."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from domain.tiers import TIERS
 
@@ -16,6 +18,10 @@ DAY = dt.date(2026, 11, 20)
 ROSTER_SHARE = 0.047
 """Low-income people per resident: 66 million of 1.4 thousand million (docs/demo.md names the source)."""
 COUNTY = "990101"
+AGAIN = 0.05
+CHUNK = 20_000
+FIRST_MS = 1_767_398_400_000
+"""3 January 2026, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,48 +42,59 @@ def person_key(i: int) -> str:
     return hashlib.blake2b(b"bench %d" % i, digest_size=16).hexdigest()
 
 
-def _envelope(i: int, source: str, record_id: str, key: str, version: int, at: dt.datetime) -> dict[str, object]:
-    return {
-        "event_id": f"{source}-{i:012d}", "source": source, "source_epoch": 1, "record_id": record_id,
-        "record_version": version, "op": "create", "person_key": key,
-        "division": f"{COUNTY}{i % 12 + 1:03d}{i % 7 + 1:03d}", "occurred_at": at, "published_at": at,
-    }
+Numbers = npt.NDArray[np.int64]
 
 
-def roster(load: Load) -> Iterator[tuple[str, dict[str, object]]]:
+def _envelope(
+    who: Numbers, source: str, number: Numbers, start: int, *, keys: pl.Series, at: pl.Series
+) -> pl.DataFrame:
+    """Envelope columns; ``start``: running number of the first row, which is its version."""
+    rows = np.arange(start, start + len(who))
+    return pl.DataFrame({
+        "event_id": pl.Series(rows).cast(pl.String), "source": [source] * len(who),
+        "source_epoch": pl.Series(np.ones(len(who), np.int32)),
+        "record_id": source + pl.Series(number).cast(pl.String), "record_version": rows + 1,
+        "op": pl.Series(["create"] * len(who)), "person_key": keys.gather(who),
+        "division": COUNTY + pl.Series(101_101 + who % 12 * 1000 + who % 7).cast(pl.String),
+        "occurred_at": at, "published_at": at,
+    })
+
+
+def person_keys(load: Load) -> pl.Series:
+    """Keys of everybody, by running number."""
+    return pl.Series([person_key(i) for i in range(load.people)])
+
+
+def roster(load: Load) -> Iterator[pl.DataFrame]:
     """Roster entries, one a person, tiers in turn."""
-    at = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
-    for i in range(load.roster):
-        key = person_key(i)
-        yield key, {
-            **_envelope(i, "bench.roster", f"L{i:09d}", key, 1, at), "tier": TIERS[i % len(TIERS)],
-            "status": "active", "start_on": dt.date(2026, 1, 1),
-        }
+    who = np.arange(load.roster)
+    at = pl.Series([dt.datetime(2026, 1, 2, tzinfo=dt.UTC)] * load.roster, dtype=pl.Datetime("ms", "UTC"))
+    yield _envelope(who, "bench.roster", who, 0, keys=person_keys(load), at=at).with_columns(
+        tier=pl.Series(np.array(TIERS)[who % len(TIERS)]), status=pl.lit("active"),
+        start_on=pl.lit(dt.date(2026, 1, 1)),
+    )
 
 
-def settlements(load: Load) -> Iterator[tuple[str, dict[str, object]]]:
-    """Settlements over all people; one in twenty repeats an earlier record with a higher version."""
+def settlements(load: Load) -> Iterator[pl.DataFrame]:
+    """Settlements over all people; one in twenty is a later version of an earlier record."""
     rng = np.random.default_rng(SEED)
     who = rng.integers(0, load.people, load.settlements)
     fen = rng.lognormal(9.2, 1.5, load.settlements).astype(np.int64)
-    again = rng.random(load.settlements) < 0.05  # noqa: PLR2004
-    base = dt.datetime(2026, 1, 3, tzinfo=dt.UTC)
-    last: dict[int, int] = {}
-    for i in range(load.settlements):
-        person = int(who[i])
-        number = last.get(person, i) if again[i] else i
-        last[person] = number
-        at = base + dt.timedelta(seconds=int(i * 25_000_000 / load.settlements))
-        pay = int(fen[i])
-        yield person_key(person), {
-            **_envelope(i, "bench.settlement", f"S{number:012d}", person_key(person), i + 1, at),
-            "setl_time": at, "begndate": at.date(), "enddate": at.date(), "insutype": "390", "med_type": "21",
-            "insu_admdvs": COUNTY, "fixmedins_code": f"H{i % 40:05d}", "medfee_sumamt_fen": pay * 3,
-            "fulamt_ownpay_amt_fen": pay // 4, "inscp_scp_amt_fen": pay * 2, "hifp_pay_fen": pay * 2,
-            "fund_pay_sumamt_fen": pay * 2, "psn_part_amt_fen": pay, "psn_cash_pay_fen": pay,
-            "refd_setl_flag": "0", "vali_flag": "1", "major_disease": False,
-        }
-
-
-Sender = Callable[[str, str, dict[str, object]], None]
-"""(topic, key, row) → queued for Kafka."""
+    number = np.arange(load.settlements)
+    again = np.flatnonzero(rng.random(load.settlements) < AGAIN)
+    again = again[again > 0]
+    earlier = (again * rng.random(len(again))).astype(np.int64)
+    number[again], who[again] = number[earlier], who[earlier]
+    keys = person_keys(load)
+    for start in range(0, load.settlements, CHUNK):
+        part = slice(start, start + CHUNK)
+        seconds = np.arange(load.settlements)[part] * 25_000_000 // load.settlements
+        at = pl.Series(FIRST_MS + seconds * 1000).cast(pl.Datetime("ms", "UTC"))
+        pay = pl.Series(fen[part])
+        yield _envelope(who[part], "bench.settlement", number[part], start, keys=keys, at=at).with_columns(
+            setl_time=at, begndate=at.dt.date(), enddate=at.dt.date(), insutype=pl.lit("390"),
+            med_type=pl.lit("21"), insu_admdvs=pl.lit(COUNTY), fixmedins_code=pl.lit("H00001"),
+            medfee_sumamt_fen=pay * 3, fulamt_ownpay_amt_fen=pay // 4, inscp_scp_amt_fen=pay * 2,
+            hifp_pay_fen=pay * 2, fund_pay_sumamt_fen=pay * 2, psn_part_amt_fen=pay, psn_cash_pay_fen=pay,
+            refd_setl_flag=pl.lit("0"), vali_flag=pl.lit("1"), major_disease=pl.lit(value=False),
+        )
