@@ -1,0 +1,47 @@
+// What the pages share: the live connection, and names that rarely change.
+import { ref, shallowRef, watch } from 'vue'
+import type { Division, Rule } from './api'
+import { showCode } from './format'
+import { Live } from './live'
+import { api, user } from './session'
+
+export const live = new Live(api)
+export const rules = shallowRef<Rule[]>([])
+export const divisions = shallowRef<Division[]>([])
+const names = ref(new Map<string, string>())
+
+/** The name of a division, with its township's before it where both are known; else its code in groups. */
+export function placeName(code: string): string {
+  const name = names.value.get(code)
+  if (!name) return showCode(code)
+  const township = code.length > 9 ? names.value.get(code.slice(0, 9)) : undefined
+  return township && !name.startsWith(township) ? `${township} ${name}` : name
+}
+
+export const isNamed = (code: string): boolean => Boolean(names.value.get(code))
+
+async function learn(): Promise<void> {
+  // Without these lists the page still works: codes stand for names, and rules can be typed.
+  const [rulesFound, divisionsFound] = await Promise.allSettled([
+    api.rules(),
+    api.divisions(user.value?.division ?? ''),
+  ])
+  if (rulesFound.status === 'fulfilled') rules.value = rulesFound.value
+  if (divisionsFound.status === 'fulfilled') {
+    divisions.value = divisionsFound.value
+    names.value = new Map(divisionsFound.value.filter((d) => d.name).map((d) => [d.code, d.name]))
+  }
+}
+
+export function startHub(): void {
+  watch(
+    () => user.value?.username,
+    (username) => {
+      live.stop()
+      if (!username) return
+      live.start()
+      void learn()
+    },
+    { immediate: true },
+  )
+}
