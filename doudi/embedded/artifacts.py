@@ -1,17 +1,17 @@
 """Java artifacts by Maven coordinate: fetched with jgo, kept in the cache, accepted only if the committed lock knows them.
 
 ``artifacts.lock`` names every file of a component with its SHA-256, so a start neither resolves nor trusts anything.
-``python -m doudi.embedded.artifacts`` resolves the components anew and writes the lock (see ROOTS).
+``python -m doudi.embedded.artifacts`` fetches them; with ``--lock`` it resolves ROOTS anew and writes the lock.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +31,9 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "registry": ("io.apicurio:apicurio-registry-app:3.3.3:all:tar.gz",),
 }
 """What each component is made of. Kafka brings no slf4j binding; without one it logs nothing."""
+
+ARCHIVES = ("registry",)
+"""Components that are one tar archive, used unpacked."""
 
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all) of a component that is being downloaded."""
@@ -80,7 +83,7 @@ def read_lock(path: Path = LOCK) -> list[Artifact]:
         except (ValueError, IndexError) as e:
             raise ArtifactError(
                 "A line of the artifacts' lock cannot be read", f"{path}:{number}",
-                "restore the file from git, or write it anew with `python -m doudi.embedded.artifacts`",
+                "restore the file from git, or write it anew with `python -m doudi.embedded.artifacts --lock`",
             ) from e
     return found
 
@@ -138,11 +141,11 @@ class Artifacts:
             (archive,) = self.fetch(component, progress)
             with self._guard(), tempfile.TemporaryDirectory(dir=self.cache) as part:
                 if not folder.is_dir():
+                    content = Path(part) / "content"
                     with tarfile.open(archive) as tar:
-                        tar.extractall(part, filter="data")
+                        tar.extractall(content, filter="data")
                     folder.parent.mkdir(exist_ok=True)
-                    Path(part).rename(folder)
-                    Path(part).mkdir()
+                    content.rename(folder)
         return folder
 
     @contextmanager
@@ -185,7 +188,7 @@ class Artifacts:
                     "do not use it, and tell the maintainers",
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(got, target)
+            got.replace(target)
 
     def _maven(self, folder: Path, artifact: Artifact, count: Callable[[int], None]) -> Path:
         from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - slow to import, rarely needed
@@ -229,5 +232,32 @@ def write_lock(path: Path = LOCK) -> int:
     return len(lines) - 1
 
 
+def main() -> None:
+    """Fetch every component into the cache, telling how far it is. ``--lock``: write the lock instead."""
+    if "--lock" in sys.argv:
+        sys.stdout.write(f"{write_lock()} artifacts in {LOCK}\n")
+        return
+    from wire.settings import Settings  # noqa: PLC0415
+
+    settings = Settings()
+    artifacts = Artifacts(settings.cache, repository=settings.maven)
+    for component in ROOTS:
+        begun = time.monotonic()
+        told = -1
+
+        def tell(done: int, total: int, name: str = component) -> None:
+            nonlocal told
+            if total and (step := done * 4 // total) > told:
+                told = step
+                sys.stderr.write(f"setup: {name}: {done / 1e6:.0f} of {total / 1e6:.0f} MB\n")
+
+        artifacts.unpacked(component, tell) if component in ARCHIVES else artifacts.fetch(component, tell)
+        if told >= 0:
+            sys.stderr.write(f"setup: {component} is there ({time.monotonic() - begun:.0f} s)\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{write_lock()} artifacts in {LOCK}\n")
+    try:
+        main()
+    except ArtifactError as e:
+        sys.exit(f"setup: {e}")

@@ -79,7 +79,7 @@ def same(process):
     """Whether this pid is still the program that was started (a pid may be used again)."""
     if not process.get("pid"):
         return False
-    out = subprocess.run(  # noqa: S603 - fixed program, numbers only
+    out = subprocess.run(
         ["/bin/ps", "-o", "stat=,command=", "-p", str(process["pid"])],
         capture_output=True, text=True, check=False,
     ).stdout.strip()

@@ -68,7 +68,7 @@ class Kafka(Component):
             for user, password in (self.logins.users if self.logins else ())
         ]
         command = self._java("kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram)
-        done = subprocess.run(  # noqa: S603 - our own JVM and configuration
+        done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=60, cwd=self.data,
         )
         if done.returncode:

@@ -91,7 +91,7 @@ class Postgres(Component):
                 *self._as_user(), str(binary("initdb")), "-D", str(self.cluster), "-U", "doudi", "--auth=scram-sha-256",
                 f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C", "--no-instructions",
             ]
-            done = subprocess.run(  # noqa: S603 - the wheel's own program
+            done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=120, cwd=self.data,
             )
         if done.returncode:

@@ -38,7 +38,7 @@ def running(
     code = str(Path(__file__).parents[2])
     search = os.pathsep.join(p for p in (code, os.environ.get("PYTHONPATH", "")) if p)
     with out.open("wb") as log:
-        child = subprocess.Popen(  # noqa: S603 - ourselves
+        child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stderr=None if loud else log, stdout=log, start_new_session=True,
             env={**os.environ, **environment(settings), "DOUDI_HOME": str(home), "PYTHONPATH": search},
         )

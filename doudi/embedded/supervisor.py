@@ -132,7 +132,7 @@ class Supervisor:
         if sys.platform == "linux":
             yield
             return
-        watchdog = subprocess.Popen(  # noqa: S603 - our own script
+        watchdog = subprocess.Popen(
             [sys.executable, "-IS", str(GUARD), "--watch", str(runfile.path_of(self.home))],
             stdin=subprocess.PIPE, start_new_session=True,
         )
