@@ -13,13 +13,14 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
 from faust.transport.drivers import TRANSPORTS
 from faust.types import TP
 
-from agents.errors import AgentError, ConfigurationError
+from agents.errors import AgentError, ConfigurationError, Permanent, Transient
 from agents.slices import Slice
 from agents.transport import Options, Positions, SliceApp
 from schemas.topics import of
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Slice, Callable[[], None]], Awaitable[None]]
 Change = Callable[[frozenset[TP]], Awaitable[None]]
 MAX_PARTITIONS = 256
+EXIT_CODES = {"permanent": Permanent.exit_code, "transient": Transient.exit_code}
 
 
 def group(settings: Settings, stage: str) -> str:
@@ -57,13 +59,15 @@ def build(
     *,
     positions: Positions | None = None,
     on_revoked: Change | None = None,
+    on_assigned: Change | None = None,
     on_stop: Callable[[], Awaitable[None]] | None = None,
     **conf: Any,
 ) -> SliceApp:
     """The app of one stage. ``topics`` are logical names; lanes are added.
 
     ``positions`` says where to read on (see ``agents.transport.Positions``); without it the group's
-    offsets do. ``on_revoked`` is awaited before a rebalance goes on, ``on_stop`` at an orderly stop.
+    offsets do. ``on_revoked`` is awaited before a rebalance goes on, ``on_assigned`` after it,
+    ``on_stop`` at an orderly stop.
     """
     if settings.partitions > MAX_PARTITIONS:
         raise ConfigurationError(
@@ -110,6 +114,12 @@ def build(
             await on_revoked(frozenset(TP(tp.topic, tp.partition) for tp in args[0]))
 
         app.on_partitions_revoked.connect(revoking, weak=False)
+    if on_assigned is not None:
+
+        async def assigning(_app: Any, /, *args: Any, **_: Any) -> None:
+            await on_assigned(frozenset(TP(tp.topic, tp.partition) for tp in args[0]))
+
+        app.on_partitions_assigned.connect(assigning, weak=False)
     if on_stop is not None:
 
         async def stopping(_app: Any, /, *_args: Any, **_: Any) -> None:
@@ -120,18 +130,20 @@ def build(
 
 
 def run(app: SliceApp, settings: Settings) -> NoReturn:
-    """Run the worker until a signal; exits the process."""
+    """Run the worker until a signal; exits the process. Logging is the caller's."""
+    Path(app.conf.datadir).mkdir(parents=True, exist_ok=True)     # Faust makes the last folder only
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True,
     )
+    worker.spinner = None
     worker.execute_from_commandline()
     sys.exit(0)
 
 
 def die(error: BaseException, where: str) -> NoReturn:
     """End the process at once: nothing after a failed slice may be acknowledged."""
-    code = error.exit_code if isinstance(error, AgentError) else 70
-    expected = isinstance(error, AgentError) and code != AgentError.exit_code
+    code = getattr(error, "exit_code", None) or EXIT_CODES.get(getattr(error, "family", ""), AgentError.exit_code)
+    expected = code != AgentError.exit_code
     log.critical("%s: %s: %s", where, type(error).__name__, error, exc_info=None if expected else error)
     logging.shutdown()
     sys.stderr.flush()

@@ -224,6 +224,11 @@ class SliceConsumer(driver.Consumer):
         await self._seek_to({tp: at for tp, at in known.items() if at is not None and tp in assigned})
         self._held = {tp for tp, at in known.items() if at is None}
 
+    def expects(self, tp: TP) -> int:
+        """Position that is handed out next; -1 if not known."""
+        ledger = self._ledgers.get(tp)
+        return -1 if ledger is None or ledger.expected is None else ledger.expected
+
     async def release(self, positions: Mapping[TP, int]) -> None:
         """Start reading partitions that were held. Those lost meanwhile are left alone."""
         mine = {tp: at for tp, at in positions.items() if tp in self._held}

@@ -1,0 +1,142 @@
+"""One cycle of a partition: slices in, one transaction of facts, decisions, outbox and positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import polars as pl
+
+from agents import faults
+from agents.coding import Batch, Coder, Epochs, accepted, owned
+from agents.errors import AgentError, CycleError, GapError
+from agents.slices import Slice
+from agents.state import PartitionState, Row
+from domain.stage import Stage, Stamp
+from schemas.topics import of
+
+CONTROL = ("hub.tick", "hub.heartbeat")
+"""Inputs that say when and how much, never what happened to a person."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a cycle committed."""
+
+    rows: list[Row] = field(default_factory=list)
+    records: int = 0
+    quarantined: int = 0
+
+
+class Cycles:
+    """Cycles of one stage. Each call blocks; one thread at a time for one state."""
+
+    def __init__(self, stage: Stage, coder: Coder, division_default: str) -> None:
+        self._stage = stage
+        self._coder = coder
+        self._division_default = division_default
+
+    def run(
+        self, state: PartitionState, partition: int, slices: Sequence[Slice], *, silent: bool = False,
+        everybody: bool = False,
+    ) -> Result:
+        """Take in slices (of one lane) and decide.
+
+        ``silent``: take in only, the decision comes later for everybody. Raises GapError, StateFullError,
+        CorruptStateError; CycleError with the place for anything else.
+        """
+        batches = _batches(state, slices)
+        try:
+            return self._run(state, partition, batches, silent, everybody)
+        except AgentError:
+            raise
+        except Exception as error:
+            raise CycleError(f"{self._stage.name}-{partition}, {_places(batches)}: {type(error).__name__}") from error
+
+    def _run(
+        self, state: PartitionState, partition: int, batches: list[Batch], silent: bool, everybody: bool
+    ) -> Result:
+        result = Result(records=sum(map(len, batches)))
+        frames: list[tuple[Batch, pl.DataFrame]] = []
+        epochs: Epochs = {}
+        for batch in batches:
+            frame, unread = self._coder.read(batch)
+            if owned(batch.name):
+                frame, newer = accepted(frame, f"{batch.name}-{batch.partition}", state.reader_epochs)
+                epochs |= newer
+            result.rows += unread
+            frames.append((batch, frame))
+        result.quarantined = len(result.rows)
+        day = _day(frames)
+        new_day = day > state.meta.get("tick", "")
+        live, baseline = _lanes(frames, state, first_day=new_day and not state.meta.get("tick"))
+        stamp = Stamp(
+            self._stage.name, partition, state.number("epoch"), state.number("seq") + 1, datetime.now(UTC),
+            baseline, self._division_default,
+        )
+        with state.transaction() as con:
+            for batch, frame in frames:
+                if frame.height:
+                    self._stage.ingest(con, batch.name, frame)
+            if not silent:
+                decided = self._stage.evaluate(con, stamp, everybody=everybody or new_day)
+                for topic in self._stage.outputs:
+                    if topic in decided:
+                        result.rows += self._coder.rows(topic, decided[topic])
+            state.queue(stamp.seq, result.rows)
+            state.move({b.topic: b.parts[-1].next for b in batches})
+            changed = {k: e for k, e in epochs.items() if state.reader_epochs.get(k) != e}
+            state.remember_epochs(changed)
+            notes: dict[str, str | int] = {"seq": stamp.seq, "tick": max(day, state.meta.get("tick", ""))}
+            if live:
+                notes["live"] = 1
+            if everybody and not silent:
+                notes |= {"readback": 0, "rules_version": self._stage.rules_version}
+            state.note(notes)
+            if result.rows:
+                faults.point("before_commit")
+        if result.rows:
+            faults.point("after_commit")
+        return result
+
+
+def _batches(state: PartitionState, slices: Sequence[Slice]) -> list[Batch]:
+    """Slices by topic, what the state already holds left out. Raises GapError."""
+    found: dict[str, Batch] = {}
+    for part in slices:
+        batch = found.get(part.topic)
+        at = batch.parts[-1].next if batch else state.positions.get(part.topic)
+        if at is not None and part.next <= at:
+            continue
+        fresh = part.after(at) if at is not None and part.start < at else part
+        if of(part.topic).retention == "forever" and not fresh.hole:
+            if (at is not None and fresh.start > at) or not fresh.contiguous:
+                raise GapError(
+                    f"{part.topic}-{part.partition}: the state stands at {at}, the next slice covers {fresh.start} to "
+                    f"{fresh.next - 1} with {len(fresh)} records. This log must have no gaps; nothing was kept of it."
+                )
+        if batch is None:
+            batch = found[part.topic] = Batch(part.topic, part.partition)
+        batch.parts.append(fresh)
+    return list(found.values())
+
+
+def _day(frames: Sequence[tuple[Batch, pl.DataFrame]]) -> str:
+    days = [frame["day"].max() for batch, frame in frames if batch.name == "hub.tick" and frame.height]
+    return max((str(d) for d in days), default="")
+
+
+def _lanes(
+    frames: Sequence[tuple[Batch, pl.DataFrame]], state: PartitionState, *, first_day: bool
+) -> tuple[bool, bool]:
+    """Whether live records came, and whether what is decided now is part of a first load."""
+    facts = [(b, f) for b, f in frames if f.height and b.name not in CONTROL]
+    live = any(b.live and ("baseline" not in f.columns or not f["baseline"].all()) for b, f in facts)
+    if facts:
+        return live, not live
+    return False, not state.flag("live") and (first_day or bool(frames) or state.flag("readback"))
+
+
+def _places(batches: Sequence[Batch]) -> str:
+    return "; ".join(f"{b.topic}-{b.partition} offsets {b.parts[0].start} to {b.parts[-1].next - 1}" for b in batches)

@@ -1,0 +1,235 @@
+"""One partition's DuckDB file: the stage's tables, positions of its inputs, outbox and what owns it.
+
+Everything that a cycle does is one transaction, so positions, facts and decisions move together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from agents.errors import CorruptStateError, StateFolderError, StateFullError
+
+log = logging.getLogger(__name__)
+
+LAYOUT = "1"
+"""Version of the runtime's own tables; a file with another one is set aside and rebuilt."""
+MEMORY_LIMIT = "1GB"
+CHECKPOINT_AT = "64MB"
+_LOCKED = ("Could not set lock", "Conflicting lock", "already open")
+_DAMAGED = ("corrupt", "checksum", "not a valid DuckDB", "INTERNAL Error", "Serialization Error", "deserialize",
+            "magic bytes", "storage version")
+_FULL = ("No space left", "Disk quota exceeded", "out of disk")
+_ROWS = {"id": pl.Int64, "seq": pl.Int64, "topic": pl.String, "key": pl.Binary, "partition": pl.Int32,
+         "value": pl.Binary}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message to publish: logical topic, key, Kafka partition, framed value."""
+
+    topic: str
+    key: bytes
+    partition: int
+    value: bytes
+
+
+class PartitionState:
+    """An open state file. Used by one thread at a time; no method waits for anything but the disk."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self.con = con
+        self.path = path
+        self.positions: dict[str, int] = dict(con.execute("SELECT topic, off FROM position").fetchall())
+        self.meta: dict[str, str] = dict(con.execute("SELECT k, v FROM meta").fetchall())
+        self.reader_epochs: dict[tuple[str, str, int], int] = {
+            (t, s, p): e for t, s, p, e in con.execute("FROM reader_epoch").fetchall()
+        }
+        self._last_id = con.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchall()[0][0]
+        self._published_to = 0
+
+    def number(self, key: str, default: int = 0) -> int:
+        """A note of the file as a number."""
+        return int(self.meta.get(key, default))
+
+    def flag(self, key: str) -> bool:
+        """A note of the file as yes or no."""
+        return self.meta.get(key) == "1"
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing. Raises StateFullError, CorruptStateError, or what the body raises."""
+        try:
+            self.con.execute("BEGIN")
+            if self._published_to:
+                self.con.execute("DELETE FROM outbox WHERE id <= ?", [self._published_to])
+            yield self.con
+            self.con.execute("COMMIT")
+        except duckdb.Error as error:
+            self._roll_back()
+            raise explain(error, self.path) from error
+        except BaseException:
+            self._roll_back()
+            raise
+        self._published_to = 0
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(duckdb.Error):
+            self.con.execute("ROLLBACK")
+
+    def note(self, notes: Mapping[str, str | int]) -> None:
+        """Keep notes, inside a transaction."""
+        text = {k: str(v) for k, v in notes.items()}
+        self._upsert("meta", list(text.items()), 2)
+        self.meta.update(text)
+
+    def move(self, positions: Mapping[str, int]) -> None:
+        """Set the positions to read on from, inside a transaction."""
+        self._upsert("position", list(positions.items()), 2)
+        self.positions.update(positions)
+
+    def remember_epochs(self, epochs: Mapping[tuple[str, str, int], int]) -> None:
+        """Keep the greatest owner's epochs read so far, inside a transaction."""
+        self._upsert("reader_epoch", [(*k, e) for k, e in epochs.items()], 4)
+        self.reader_epochs.update(epochs)
+
+    def _upsert(self, table: str, rows: Sequence[tuple[Any, ...]], width: int) -> None:
+        if rows:
+            places = ",".join(["(" + ",".join("?" * width) + ")"] * len(rows))
+            flat = [v for row in rows for v in row]
+            self.con.execute(f"INSERT OR REPLACE INTO {table} VALUES {places}", flat)  # noqa: S608 - our names
+
+    def queue(self, seq: int, rows: Sequence[Row]) -> None:
+        """Append messages to the outbox, inside a transaction."""
+        if not rows:
+            return
+        first = self._last_id + 1
+        frame = pl.DataFrame(
+            {
+                "id": range(first, first + len(rows)), "seq": [seq] * len(rows), "topic": [r.topic for r in rows],
+                "key": [r.key for r in rows], "partition": [r.partition for r in rows],
+                "value": [r.value for r in rows],
+            },
+            schema=_ROWS,
+        )
+        self.con.register("_outgoing", frame)
+        self.con.execute("INSERT INTO outbox SELECT * FROM _outgoing")
+        self.con.unregister("_outgoing")
+        self._last_id += len(rows)
+
+    def waiting(self) -> list[Row]:
+        """What was committed and never confirmed as published, in order."""
+        found = self.con.execute(
+            "SELECT topic, key, partition, value FROM outbox WHERE id > ? ORDER BY id", [self._published_to]
+        ).fetchall()
+        return [Row(t, bytes(k), p, bytes(v)) for t, k, p, v in found]
+
+    def published(self) -> None:
+        """Everything queued was acknowledged; the rows go with the next transaction (or ``tidy``)."""
+        self._published_to = self._last_id
+
+    def tidy(self) -> None:
+        """Empty the outbox of what was acknowledged, when there is no next transaction soon."""
+        if self._published_to:
+            with self.transaction():
+                pass
+
+    def discard_outbox(self) -> None:
+        """Drop what was never published, inside a transaction: its decisions are taken anew."""
+        self.con.execute("DELETE FROM outbox")
+
+    def checkpoint(self) -> None:
+        """Bring the file on disk up to date, so that it can be copied."""
+        try:
+            self.con.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise explain(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the file and give up its lock."""
+        with contextlib.suppress(duckdb.Error, StateFullError):
+            self.tidy()
+        with contextlib.suppress(duckdb.Error):
+            self.con.close()
+
+
+def open_file(path: Path) -> PartitionState | None:
+    """Open or create a state file. None: another process holds it.
+
+    Raises CorruptStateError, StateFullError, StateFolderError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        con = duckdb.connect(str(path), config={
+            "threads": 1, "memory_limit": MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_AT,
+        })
+    except duckdb.Error as error:
+        if any(sign in str(error) for sign in _LOCKED):
+            return None
+        raise explain(error, path) from error
+    except OSError as error:
+        raise explain(error, path) from error
+    try:
+        con.execute("""
+            BEGIN;
+            CREATE TABLE IF NOT EXISTS meta(k VARCHAR PRIMARY KEY, v VARCHAR);
+            CREATE TABLE IF NOT EXISTS position(topic VARCHAR PRIMARY KEY, off BIGINT);
+            CREATE TABLE IF NOT EXISTS outbox(
+                id BIGINT, seq BIGINT, topic VARCHAR, key BLOB, "partition" INTEGER, value BLOB);
+            CREATE TABLE IF NOT EXISTS reader_epoch(
+                topic VARCHAR, stage VARCHAR, state_partition INTEGER, epoch BIGINT,
+                PRIMARY KEY (topic, stage, state_partition));
+            COMMIT
+        """)
+        return PartitionState(con, path)
+    except duckdb.Error as error:
+        con.close()
+        raise explain(error, path) from error
+
+
+def explain(error: Exception, path: Path) -> Exception:
+    """The error to raise for one of DuckDB or the file system: what, where, how to mend it."""
+    text = str(error)
+    if any(sign in text for sign in _FULL) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return StateFullError(
+            f"no space left for the state file {path}. Free space there, or set DOUDI_STATE to a larger disk and "
+            f"move the files; then start again: nothing is lost, the last cycle is repeated."
+        )
+    if any(sign.lower() in text.lower() for sign in _DAMAGED):
+        with contextlib.suppress(OSError):
+            suspect(path).touch()
+        return CorruptStateError(
+            f"the state file {path} is damaged ({text.splitlines()[0][:200]}). It is set aside at the next start "
+            f"and built again from the newest snapshot or from Kafka; check the disk."
+        )
+    if isinstance(error, duckdb.IOException | OSError | duckdb.PermissionException):
+        return StateFolderError(
+            f"the state file {path} cannot be used: {text.splitlines()[0][:200]}. Check that DOUDI_STATE is a folder "
+            f"that this user may write to."
+        )
+    return error
+
+
+def suspect(path: Path) -> Path:
+    """Marks a file as damaged until the next start sets it aside."""
+    return path.with_name(path.name + ".suspect")
+
+
+def set_aside(path: Path, why: str) -> Path:
+    """Rename a file (and its log) so that it is never opened again; returns its new name."""
+    aside = path.with_name(f"{path.name}.{why}-{int(time.time())}")
+    for suffix in ("", ".wal"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    suspect(path).unlink(missing_ok=True)
+    log.warning("state file %s was set aside as %s", path, aside.name)
+    return aside

@@ -1,0 +1,25 @@
+"""Entry of the screening workers: ``run("persons", settings)`` or ``run("households", settings)``."""
+
+from __future__ import annotations
+
+import logging
+from typing import NoReturn
+
+from agents.app import die, run as run_app
+from agents.stage_runtime import Runtime
+from domain.stage import Stage
+from wire.kafka import check_reachable
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def run_stage(stage: Stage, settings: Settings) -> NoReturn:
+    """Run one stage until a signal ends it. Logging and settings are the caller's."""
+    try:
+        check_reachable(settings)
+        runtime = Runtime(settings, stage, Secrets.load(settings.secrets_dir).hub.public)
+    except Exception as error:
+        die(error, stage.name)
+    run_app(runtime.app, settings)
