@@ -1,0 +1,1 @@
+"""Civil affairs bureau 民政局."""

@@ -1,0 +1,58 @@
+-- Example of a civil affairs bureau's tables: roster, households, benefits. Rows are deleted by a flag.
+
+CREATE TABLE IF NOT EXISTS low_income_member (
+    entry_id text PRIMARY KEY,
+    id_number text,
+    name text,
+    tel text,
+    address text,
+    household_no text,
+    tier_code text,
+    status text,
+    start_date date,
+    end_date date,
+    exit_reason text,
+    division char(12),
+    deleted boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS low_income_member_updated ON low_income_member (updated_at, entry_id);
+
+CREATE TABLE IF NOT EXISTS household_member (
+    member_id text PRIMARY KEY,
+    household_no text,
+    id_number text,
+    name text,
+    relation text,
+    is_head boolean,
+    joined_on date,
+    left_on date,
+    division char(12),
+    deleted boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS household_member_updated ON household_member (updated_at, member_id);
+
+CREATE TABLE IF NOT EXISTS benefit (
+    benefit_id text PRIMARY KEY,
+    id_number text,
+    name text,
+    benefit_code text,
+    status text,
+    granted_on date,
+    start_on date,
+    end_on date,
+    amount numeric(16, 2),
+    division char(12),
+    deleted boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS benefit_updated ON benefit (updated_at, benefit_id);
+
+DO $$ BEGIN
+    CREATE ROLE doudi_reader NOLOGIN;
+EXCEPTION WHEN duplicate_object THEN NULL;
+END $$;
+GRANT USAGE ON SCHEMA public TO doudi_reader;
+GRANT SELECT ON low_income_member, household_member, benefit TO doudi_reader;
+-- The connector's account: CREATE ROLE connector LOGIN PASSWORD '…' IN ROLE doudi_reader;

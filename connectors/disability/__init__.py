@@ -1,0 +1,1 @@
+"""Disabled persons' federation 残疾人联合会."""

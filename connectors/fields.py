@@ -1,0 +1,129 @@
+"""What a mapping is written with: text of a department's column to a typed column, or a problem.
+
+Each helper gives a ``Field``: the value, where it is unusable, and what to say then. What is said names
+the column, never its content. Empty text counts as null everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+
+import polars as pl
+
+LOCAL_HOURS = 8
+"""Times without an offset are China Standard Time (UTC+8, no daylight saving since 1991)."""
+
+_OFFSET = r":\d{2}(?:\.\d+)?(Z|[+-]\d{2}(?::?\d{2})?)$"
+_MICROS_PER_MINUTE = 60_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A typed value; ``bad`` is true where the text is unusable, and ``says`` is then the reason."""
+
+    value: pl.Expr
+    columns: tuple[str, ...]
+    bad: pl.Expr | None = None
+    says: str = ""
+
+
+def text(column: str, pattern: str = r"[0-9A-Za-z_.\-]{1,32}") -> Field:
+    """A code that is taken as it is, provided that it looks like one: free text never passes."""
+    raw = pl.col(column)
+    bad = raw.is_not_null() & ~raw.str.contains(f"^(?:{pattern})$")
+    return Field(raw, (column,), bad, f"{column} is not a code ({pattern})")
+
+
+def code(column: str, codes: Dictionary[str, str] | tuple[str, ...]) -> Field:
+    """A code of a known list, translated where the list is a dictionary. An unknown one is a problem."""
+    table = dict(codes) if isinstance(codes, Dictionary) else {c: c for c in codes}
+    raw = pl.col(column)
+    value = raw.replace_strict(table, default=None, return_dtype=pl.String)
+    known = ", ".join(table)
+    return Field(value, (column,), raw.is_not_null() & value.is_null(), f"{column} is none of {known}")
+
+
+def truth(column: str, true: tuple[str, ...], false: tuple[str, ...]) -> Field:
+    """A boolean out of codes."""
+    raw = pl.col(column).str.to_lowercase()
+    value = pl.when(raw.is_in(true)).then(True).when(raw.is_in(false)).then(False)
+    says = f"{column} is none of {', '.join((*true, *false))}"
+    return Field(value, (column,), raw.is_not_null() & value.is_null(), says)
+
+
+def boolean(column: str) -> Field:
+    """A boolean as databases write it."""
+    return truth(column, ("t", "true", "1", "y"), ("f", "false", "0", "n"))
+
+
+def fen(column: str) -> Field:
+    """Yuan with at most two decimals to fen, exactly. More decimals are a problem, not rounded away."""
+    raw = pl.col(column)
+    bad = raw.is_not_null() & ~raw.str.contains(r"^-?\d{1,14}(?:\.\d{1,2}0*)?$")
+    digits = (
+        raw.str.replace(r"^(-?\d+)$", "${1}.00")
+        .str.replace(r"\.(\d)$", ".${1}0")
+        .str.replace(r"\.(\d\d)0*$", "${1}")
+    )
+    value = digits.cast(pl.Int64, strict=False)
+    return Field(value, (column,), bad, f"{column} is not an amount in yuan with at most two decimals")
+
+
+def integer(column: str, low: int, high: int) -> Field:
+    """A whole number within bounds."""
+    value = pl.col(column).cast(pl.Int32, strict=False)
+    bad = pl.col(column).is_not_null() & (value.is_null() | ~value.is_between(low, high))
+    return Field(value, (column,), bad, f"{column} is not a whole number from {low} to {high}")
+
+
+def day_of(raw: pl.Expr) -> pl.Expr:
+    """A date of ``2026-11-22``, ``20261122``, ``2026/11/22`` or the beginning of a timestamp; else null."""
+    return pl.coalesce(
+        raw.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
+        raw.str.to_date("%Y%m%d", strict=False),
+        raw.str.to_date("%Y/%m/%d", strict=False),
+    )
+
+
+def day(column: str) -> Field:
+    """A date."""
+    value = day_of(pl.col(column))
+    return Field(value, (column,), pl.col(column).is_not_null() & value.is_null(), f"{column} is not a date")
+
+
+def moment_of(raw: pl.Expr) -> pl.Expr:
+    """UTC microseconds of an ISO timestamp; without ``Z`` or an offset it is local (UTC+8); else null."""
+    offset = raw.str.extract(_OFFSET, 1)
+    digits = offset.str.replace("Z", "+00").str.replace(":", "", literal=True)
+    minutes = digits.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + (
+        digits.str.slice(3, 2).cast(pl.Int64, strict=False).fill_null(0)
+    )
+    signed = pl.when(digits.str.starts_with("-")).then(-minutes).otherwise(minutes)
+    naive = (
+        raw.str.replace(r"(:\d{2}(?:\.\d+)?)(?:Z|[+-]\d{2}(?::?\d{2})?)$", "${1}")
+        .str.replace("T", " ", literal=True)
+        .str.replace("/", "-", literal=True, n=2)
+        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})$", "${1} 00:00:00")
+        .str.replace(r"^(\S+ \d{1,2}:\d{2})$", "${1}:00")
+    )
+    local = naive.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us").cast(pl.Int64)
+    return (local - signed.fill_null(LOCAL_HOURS * 60) * _MICROS_PER_MINUTE).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def moment(column: str) -> Field:
+    """A point in time, UTC, milliseconds."""
+    value = moment_of(pl.col(column)).dt.cast_time_unit("ms")
+    return Field(value, (column,), pl.col(column).is_not_null() & value.is_null(), f"{column} is not a time")
+
+
+def division(column: str) -> Field:
+    """A division code of 2, 4, 6, 9 or 12 digits, filled to 12; empty where the department has none."""
+    raw = pl.col(column)
+    bad = raw.is_not_null() & ~raw.str.contains(r"^(?:\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")
+    return Field(raw.str.pad_end(12, "0").fill_null(""), (column,), bad, f"{column} is not a division code")
+
+
+def constant(value: str) -> Field:
+    """The same for every row."""
+    return Field(pl.lit(value), ())

@@ -1,0 +1,110 @@
+"""A mapping: which columns of a department become which fields of a topic. Pure: no database, no key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+
+import polars as pl
+
+from connectors.errors import ConfigError
+from connectors.fields import Field, moment_of
+from schemas.load import of_topic
+
+ENVELOPE = (
+    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
+    "occurred_at", "published_at",
+)
+DAMAGED_KEY = "the record's key is empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Columns that say who it is. They go to the vault, never to a topic's fields.
+
+    ``household_no`` and ``guardian_id`` become ``household_key`` and ``guardian_key``. ``card_no``: a
+    certificate number whose first 18 characters must be the ID (and stand in for a missing one).
+    """
+
+    id_number: str
+    name: str = ""
+    telephone: str = ""
+    address: str = ""
+    household_no: str = ""
+    guardian_id: str = ""
+    guardian_name: str = ""
+    card_no: str = ""
+
+    def columns(self) -> dict[str, str]:
+        """Part of the identity to the department's column."""
+        return {n: c for n in self.__slots__ if (c := getattr(self, n))}
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """From a department's row (all columns as text) to the fields of ``topic``."""
+
+    topic: str
+    identity: Identity
+    division: Field
+    fields: Dictionary[str, Field]
+    occurred_at: Field | None = None
+    """When the fact became true at the department; without it, when the row was changed."""
+    deleted: Field | None = None
+    """True where the row says that the record is revoked."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields that the topic's schema does not know, or that are not mapped."""
+        linked = {"household_key"} if self.identity.household_no else set()
+        linked |= {"guardian_key"} if self.identity.guardian_id else set()
+        have, want = set(self.fields) | linked, set(of_topic(self.topic).dtypes) - set(ENVELOPE)
+        if have != want:
+            raise ConfigError(
+                f"The mapping of {self.topic} lacks {sorted(want - have)}, has {sorted(have - want)} too many. "
+                "Bring mapping.py in line with schemas/avro."
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read at the department, each with a purpose: nothing else is taken."""
+        parts = [self.division, *self.fields.values(), *filter(None, (self.occurred_at, self.deleted))]
+        who = self.identity.columns().values()
+        return tuple(dict.fromkeys([*who, *(c for p in parts for c in p.columns)]))
+
+
+def clean(frame: pl.DataFrame) -> pl.DataFrame:
+    """Strip surrounding space; empty text is null."""
+    stripped = pl.all().str.strip_chars()
+    return frame.with_columns(pl.when(stripped != "").then(stripped))
+
+
+def apply(
+    mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = ""
+) -> pl.DataFrame:
+    """The typed rows of ``raw`` (all columns text), in order, and these columns for the way on:
+
+    ``_key`` (text), ``_updated`` (UTC µs, null if the row has none), ``_deleted``, ``_problem`` (what is
+    wrong, null if nothing) and ``_<part>`` for each part of the identity.
+    """
+    raw = clean(raw)
+    moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
+    flag = pl.lit(False)
+    if deleted:
+        flag = pl.col(deleted).str.to_lowercase().is_in(["t", "true", "1", "y"]).fill_null(False)
+    if mapping.deleted is not None:
+        flag = flag | mapping.deleted.value.fill_null(False)
+    happened = mapping.occurred_at.value if mapping.occurred_at else moments.dt.cast_time_unit("ms")
+    parts = [*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))]
+    problems = [pl.when(p.bad).then(pl.lit(p.says)) for p in parts if p.bad is not None]
+    problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
+    return raw.select(
+        pl.col(key).fill_null("").alias("_key"),
+        moments.alias("_updated"),
+        flag.alias("_deleted"),
+        pl.coalesce(problems).alias("_problem"),
+        *[pl.col(c).alias(f"_{part}") for part, c in mapping.identity.columns().items()],
+        mapping.division.value.alias("division"),
+        pl.coalesce(happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC")))
+        .alias("occurred_at"),
+        *[f.value.alias(name) for name, f in mapping.fields.items()],
+    )

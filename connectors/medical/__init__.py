@@ -1,0 +1,1 @@
+"""Medical insurance bureau 医疗保障局."""

@@ -1,0 +1,341 @@
+"""From linked rows to acknowledged messages, then to the state: publish, wait for acks, commit. In that order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import polars as pl
+
+from connectors import link
+from connectors.catalogue import Feed
+from connectors.errors import KafkaDown, Permanent
+from connectors.mapping import ENVELOPE, Mapping, apply
+from connectors.outflow import Outflow
+from connectors.plan import Plan, Row, plan
+from connectors.state import Changes, Envelope, State
+from domain.sealing import CannotOpen, Forgotten, index_entries, seal_to
+from schemas import codec, load
+from schemas.topics import of
+from wire.errors import DeliveryFailed, WireError
+from wire.kafka import Publisher
+from wire.registry import Registry
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.connector")
+
+LOCAL = timezone(timedelta(hours=8))
+BAD_ROW = "bad_row"
+"""Reason in hub.quarantine of a department's row that does not fit its mapping."""
+
+_ACK_WAIT_S = 5.0
+
+
+class Stopped(Exception):  # noqa: N818 - no error: an orderly stop while waiting
+    """The process is asked to stop; nothing was committed."""
+
+
+def utc_now() -> datetime:
+    """The clock of the process; passed in so that tests can set it."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Counts:
+    """What a page came to."""
+
+    read: int = 0
+    records: int = 0
+    deletes: int = 0
+    unidentified: int = 0
+    resolved: int = 0
+    rejected: int = 0
+    identities: int = 0
+    stale: int = 0
+
+
+@dataclass
+class Outlet:
+    """Publishes for one connector process. Every value that leaves passes here."""
+
+    settings: Settings
+    registry: Registry
+    secrets: Secrets
+    state: State
+    outflow: Outflow
+    stop: threading.Event
+    clock: Callable[[], datetime] = utc_now
+    on_rejected: Callable[[str, int, str], None] | None = None
+    _publisher: Publisher | None = field(default=None, repr=False)
+
+    def today(self) -> date:
+        """The local day."""
+        return self.clock().astimezone(LOCAL).date()
+
+    def page(
+        self, feed: Feed, mapping: Mapping, raw: pl.DataFrame, *, snapshot: bool, later_read_wins: bool = True,
+        notes: dict[str, Any] | None = None,
+    ) -> Counts:
+        """Map, link, publish and commit one page of raw text rows; ``notes`` are saved with it.
+
+        Raises KafkaDown (then nothing is committed: give the same rows again), Stopped, or a permanent error.
+        """
+        changes = Changes(notes=notes or {})
+        counts = Counts(read=raw.height)
+        if raw.height:
+            frame = apply(mapping, raw, key=feed.key, updated_at=feed.updated_at, deleted=feed.deleted)
+            linker = link.Linker(self.secrets.linking)
+            frame = linker.link(mapping, frame, self.today(), hash_key=feed.key_contains_id)
+            self._rows(feed, frame, snapshot=snapshot, later_read_wins=later_read_wins, changes=changes,
+                       counts=counts)
+        if changes.records or changes.rejected or changes.said or changes.notes:
+            self.state.commit(feed.source, changes)
+        self.outflow.add(feed.source, feed.topic, counts)
+        return counts
+
+    def _rows(
+        self, feed: Feed, frame: pl.DataFrame, *, snapshot: bool, later_read_wins: bool, changes: Changes,
+        counts: Counts,
+    ) -> None:
+        fields = [c for c in load.of_topic(feed.topic).dtypes if c not in ENVELOPE]
+        rows = _rows_of(frame, fields, self.secrets.linking)
+        ids = [r.record_id for r in rows]
+        made = plan(
+            rows, self.state.records(feed.source, ids), self.state.rejected(feed.source, ids),
+            snapshot=snapshot, later_read_wins=later_read_wins,
+        )
+        changes.records, changes.rejected = made.records, made.rejected
+        counts.stale = made.stale
+        with self._sending() as out:
+            counts.identities = self._identities(out, feed, frame, rows, changes)
+            self._records(out, feed, frame, made, snapshot=snapshot)
+            self._unidentified(out, feed, frame, rows, made)
+            self._quarantine(out, feed, frame, rows, made)
+        counts.records, counts.deletes = len(made.publish), len(made.deletes)
+        counts.unidentified = sum(s == "unidentified" for _, s, _ in made.unidentified)
+        counts.resolved = len(made.unidentified) - counts.unidentified
+        counts.rejected = len(made.quarantine)
+
+    def _sending(self) -> _Sending:
+        if self._publisher is None:
+            try:
+                self._publisher = Publisher(self.settings)
+            except WireError as error:
+                raise _ours(error) from error
+        return _Sending(self, self._publisher)
+
+    def _records(
+        self, out: _Sending, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool
+    ) -> None:
+        topic = of(feed.topic).backlog if snapshot else feed.topic
+        now = self.clock()
+        empty = [pl.lit(None).alias(f) for f in load.of_topic(feed.topic).dtypes if f not in ENVELOPE]
+        deletes = [(n, "delete", v) for n, _, v in made.deletes]
+        for some, persons in ((deletes, [p for _, p, _ in made.deletes]), (made.publish, None)):
+            if not some:
+                continue
+            chosen = frame[[n for n, _, _ in some]].with_columns(
+                pl.Series("op", [o for _, o, _ in some]), pl.Series("record_version", [v for _, _, v in some]),
+                pl.lit(feed.source).alias("source"), pl.lit(feed.epoch, pl.Int32).alias("source_epoch"),
+                pl.lit(now.replace(tzinfo=None), pl.Datetime("ms")).dt.replace_time_zone("UTC").alias("published_at"),
+            )
+            if persons is not None:
+                chosen = chosen.with_columns(pl.Series("person_key", persons), *empty)
+            schema = load.of_topic(topic)
+            chosen = chosen.with_columns(
+                pl.format("{}:{}:{}:{}", "record_id", "source_epoch", "record_version", "op").alias("event_id")
+            ).select(pl.col(c).cast(t) for c, t in schema.dtypes.items())
+            values = codec.encode_frame(schema, chosen, self.registry.id_of(topic))
+            out.send(topic, [k.encode() for k in chosen["person_key"].to_list()], values)
+
+    def _identities(
+        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], changes: Changes
+    ) -> int:
+        """Publish the identity of each person of whom this feed says something new; how many."""
+        says: dict[str, dict[str, str]] = {}
+        divisions: dict[str, str] = {}
+        for key, guardian in link.guardians(frame).items():
+            says[key], divisions[key] = guardian, ""
+        for row, identity, division in zip(rows, link.identities(frame), frame["division"].to_list(), strict=True):
+            if row.person and not row.deleted:
+                says[row.person] = {**says.get(row.person, {}), **identity}
+                divisions[row.person] = division
+        index = self.secrets.index
+        hashes = {p: link.identity_hash(index, i) for p, i in says.items()}
+        said = self.state.said(feed.source, list(says))
+        news = [p for p in says if said.get(p) != hashes[p]]
+        if not news:
+            return 0
+        before = self.state.identities(news)
+        messages = []
+        for person in news:
+            old = self._opened(person, before.get(person))
+            merged = {**old, **says[person]}
+            changes.said[person] = hashes[person]
+            if merged == old:
+                continue
+            sealed = self.secrets.vault.seal(person, merged)
+            changes.identities[person] = Envelope(self.secrets.vault.key_id, *sealed)
+            messages.append({
+                "person_key": person, "key_id": self.secrets.vault.key_id, "wrapped_key": sealed.wrapped_key,
+                "sealed": sealed.sealed, "index": index_entries(index, merged), "division": divisions[person],
+                "source": feed.source, "updated_at": self.clock(),
+            })
+        out.rows("hub.identity", messages)
+        return len(messages)
+
+    def _opened(self, person: str, envelope: Envelope | None) -> dict[str, str | None]:
+        if envelope is None:
+            return {}
+        try:
+            return self.secrets.vault.open(person, *envelope)
+        except (CannotOpen, Forgotten):
+            return {}
+
+    def _unidentified(
+        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
+    ) -> None:
+        out.rows("hub.unidentified", [
+            {
+                "source": feed.source, "topic": feed.topic, "record_id": rows[n].record_id, "record_version": version,
+                "state": state, "reason": rows[n].reason, "division": frame["division"][n],
+                "sealed": self._sealed_row(frame, n) if state == "unidentified" else b"",
+                "published_at": self.clock(),
+            }
+            for n, state, version in made.unidentified
+        ])
+
+    def _quarantine(
+        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
+    ) -> None:
+        """Rows that do not fit: kept whole, sealed, under the topic that they were meant for."""
+        out.rows("hub.quarantine", [
+            {
+                "topic": feed.topic, "partition": -1, "offset": -1, "reason": BAD_ROW,
+                "detail": f"{feed.source}: {rows[n].problem}",
+                "sealed_key": seal_to(self.secrets.hub.public, rows[n].record_id.encode()),
+                "sealed_value": self._sealed_row(frame, n), "found_at": self.clock(),
+            }
+            for n in made.quarantine
+        ])
+        for n in made.quarantine:
+            log.warning("%s: a row does not fit and is kept in quarantine: %s. Mend it at the department; it is read "
+                        "again when it changes.", feed.source, rows[n].problem)
+
+    def _sealed_row(self, frame: pl.DataFrame, number: int) -> bytes:
+        row = {k.removeprefix("_"): v for k, v in frame.row(number, named=True).items() if v is not None}
+        return seal_to(self.secrets.hub.public, json.dumps(row, ensure_ascii=False, default=str).encode())
+
+    def vanished(self, feed: Feed, ids: Sequence[str]) -> Counts:
+        """Publish deletes of records that the department's table no longer has, and commit."""
+        counts, changes = Counts(), Changes()
+        known = self.state.records(feed.source, ids)
+        now = self.clock()
+        deletes, resolved = [], []
+        for record_id, before in known.items():
+            version = before.version + 1
+            envelope = {"source": feed.source, "record_id": record_id, "record_version": version, "division": "",
+                        "published_at": now}
+            if before.person:
+                deletes.append({
+                    **envelope, "event_id": f"{record_id}:{feed.epoch}:{version}:delete", "op": "delete",
+                    "source_epoch": feed.epoch, "person_key": before.person, "occurred_at": now,
+                })
+            else:
+                resolved.append({**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""})
+            changes.records[record_id] = before._replace(version=version, hash=b"", kind=1)
+        with self._sending() as out:
+            out.rows(feed.topic, deletes)
+            out.rows("hub.unidentified", resolved)
+        self.state.commit(feed.source, changes)
+        counts.deletes, counts.resolved = len(deletes), len(resolved)
+        self.outflow.add(feed.source, feed.topic, counts)
+        return counts
+
+    def heartbeats(self, rows: Sequence[dict[str, Any]], partitions: int) -> None:
+        """Send each to every partition of hub.heartbeat."""
+        with self._sending() as out:
+            for partition in range(partitions):
+                out.rows("hub.heartbeat", rows, partition)
+
+    def acknowledge(self, publisher: Publisher) -> None:
+        """Wait until Kafka has everything; says so while it waits. Raises Stopped, KafkaDown, Permanent."""
+        while True:
+            try:
+                publisher.flush(_ACK_WAIT_S)
+                return
+            except DeliveryFailed as error:
+                if not len(publisher):
+                    raise
+                if self.stop.is_set():
+                    raise Stopped from None
+                log.warning("%s", error)
+
+    def forget_publisher(self) -> None:
+        """After a failure: a new producer, so that nothing half-sent comes along later under an old page."""
+        self._publisher = None
+
+
+class _Sending:
+    """One page's messages; leaving the block waits for Kafka's acknowledgement of all of them."""
+
+    def __init__(self, outlet: Outlet, publisher: Publisher) -> None:
+        self._outlet, self._publisher, self._any = outlet, publisher, False
+
+    def __enter__(self) -> _Sending:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None and self._any:
+            try:
+                self._outlet.acknowledge(self._publisher)
+            except WireError as failure:
+                self._outlet.forget_publisher()
+                raise _ours(failure) from failure
+        elif isinstance(error, WireError):
+            self._outlet.forget_publisher()
+            raise _ours(error) from error
+
+    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], partition: int = -1) -> None:
+        """Queue encoded messages."""
+        self._any = True
+        self._publisher.send_all(self._outlet.settings.topic(topic), keys, values, partition)
+
+    def rows(self, topic: str, rows: Sequence[dict[str, Any]], partition: int = -1) -> None:
+        """Encode and queue rows; the key is what schemas/topics.py says."""
+        if not rows:
+            return
+        keys = [":".join(str(row[f]) for f in load.key_fields(topic)).encode() for row in rows]
+        values = codec.encode(load.of_topic(topic), rows, self._outlet.registry.id_of(topic))
+        self.send(topic, keys, values, partition)
+
+
+def _ours(error: WireError) -> KafkaDown | Permanent:
+    return KafkaDown(str(error)) if error.family == "transient" else Permanent(str(error))
+
+
+def _rows_of(frame: pl.DataFrame, fields: list[str], key: bytes) -> list[Row]:
+    micros = frame["_updated"].dt.epoch("us").fill_null(0).to_list()
+    problems = frame["_problem"].fill_null("").to_list()
+    raw = [b""] * frame.height
+    ids = frame["record_id"].to_list()
+    if any(problems):
+        for n, problem in enumerate(problems):
+            if problem:
+                text = repr(frame.row(n)).encode()
+                raw[n] = hashlib.blake2b(text, digest_size=12, key=key, person=b"doudi.row").digest()
+                ids[n] = ids[n] or f"?{raw[n].hex()}"
+    return [
+        Row(*values)
+        for values in zip(
+            ids, micros, frame["person_key"].fill_null("").to_list(), frame["_reason"].fill_null("").to_list(),
+            link.content_hashes(frame, fields), frame["_deleted"].to_list(), problems, raw, strict=True,
+        )
+    ]

@@ -1,0 +1,1 @@
+"""Ways to read a department: SQL tables, dropped files."""

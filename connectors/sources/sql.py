@@ -1,0 +1,251 @@
+"""Reading a department's table: pages of rows as text columns, over SQLAlchemy Core, any dialect.
+
+Only reads. PostgreSQL streams by COPY, other dialects by plain SELECT; what comes out is the same.
+Errors never quote a row: they name the table, the kind of failure and the remedy.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from connectors.errors import ConfigError, SourceDown
+from connectors.fields import LOCAL_HOURS, moment_of
+
+LOCAL = timezone(timedelta(hours=LOCAL_HOURS))
+_IN_LIST = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PG_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c statement_timeout=60000 -c default_transaction_read_only=on"
+
+
+class Position(NamedTuple):
+    """A place in the order (updated_at, key): UTC µs, and the key as text ("" is before every key)."""
+
+    micros: int
+    key: str
+
+
+class Cap:
+    """The load cap: an average of rows a second, with one page of credit; waiting ends when ``stop`` is set."""
+
+    def __init__(self, rows_per_second: int, pause_seconds: float, stop: threading.Event) -> None:
+        self._rate, self._pause, self._stop = rows_per_second, pause_seconds, stop
+        self._free_at = 0.0
+
+    def spent(self, rows: int, *, full: bool) -> None:
+        """Wait for as long as these rows cost; after a full page also the pause."""
+        wait = self._pause if full else 0.0
+        if self._rate:
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now) + rows / self._rate
+            wait = max(wait, self._free_at - now)
+        if wait > 0:
+            self._stop.wait(wait)
+
+
+def engine(url: str) -> sa.Engine:
+    """An engine for reading only, one statement a transaction. Raises ConfigError for a bad URL."""
+    try:
+        parsed = sa.make_url(url)
+        pg = parsed.get_backend_name() == "postgresql"
+        arguments = {"options": _PG_OPTIONS, "application_name": "doudi-connector", "connect_timeout": 5} if pg else {}
+        return sa.create_engine(
+            parsed, connect_args=arguments, pool_size=1, max_overflow=1, pool_pre_ping=True, hide_parameters=True,
+            isolation_level="AUTOCOMMIT",
+        )
+    except (SQLAlchemyError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            f"The database's URL cannot be used: {type(error).__name__}. Give one as "
+            "dialect+driver://user:password@host:port/database, with the driver installed."
+        ) from None
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Driver errors to ours. A connection that fails is quoted (it holds no row), anything else is not."""
+    try:
+        yield
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
+        lost = error.connection_invalidated or isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        text = str(error.orig).splitlines()[0] if lost and error.orig and str(error.orig) else ""
+        if not lost and state in ("42501", "42P01", "42703"):
+            raise ConfigError(
+                f"{where}: the database refuses ({state}). Grant SELECT as in the connector's example.sql, and check "
+                "the names in connector.yaml."
+            ) from None
+        raise SourceDown(f"{where}: {state} {text}".rstrip() + ". Check that the database runs and that the account may "
+                         "log in. Nothing is lost: reading goes on from the last position.") from None
+    except SQLAlchemyError as error:
+        raise ConfigError(f"{where}: {type(error).__name__}. Check table and columns in connector.yaml.") from None
+
+
+class Table:
+    """One table (or view) with its key and its updated-at column."""
+
+    def __init__(
+        self, engine: sa.Engine, name: str, *, key: str, updated_at: str, columns: Sequence[str], cap: Cap, page: int,
+    ) -> None:
+        """``columns``: those to read besides. Raises ConfigError naming what the table lacks, or SourceDown."""
+        self._engine, self.name, self._cap, self.page = engine, name, cap, page
+        schema, _, table = name.rpartition(".")
+        with _told(f"table {name}"):
+            there = {c["name"]: c["type"] for c in sa.inspect(engine).get_columns(table, schema=schema or None)}
+        names = list(dict.fromkeys([key, updated_at, *columns]))
+        if missing := [c for c in names if c not in there]:
+            raise ConfigError(
+                f"Table {name} has no column {', '.join(missing)}. It has: {', '.join(sorted(there))}. "
+                "Mend connector.yaml or mapping.py, or offer the columns in a view."
+            )
+        made = [sa.column(c, there[c]) for c in names]
+        self._table = sa.table(table, *made, schema=schema or None)
+        self._columns: list[sa.ColumnClause[Any]] = made
+        self._key, self._updated = made[0], made[names.index(updated_at)]
+        self._aware = bool(getattr(there[updated_at], "timezone", False))
+
+    # positions
+
+    def _moment(self, micros: int) -> datetime:
+        moment = _EPOCH + timedelta(microseconds=micros)
+        return moment if self._aware else moment.astimezone(LOCAL).replace(tzinfo=None)
+
+    def _typed(self, key: str) -> Any:
+        try:
+            return int(key) if issubclass(self._key.type.python_type, int) else key
+        except NotImplementedError:
+            return key
+
+    def _after(self, position: Position) -> sa.ColumnElement[bool]:
+        moment = self._moment(position.micros)
+        if not position.key:
+            return self._updated >= moment
+        # the first half is for the index on (updated_at, key): dialects without row comparison use it too
+        later = sa.or_(self._updated > moment, self._key > self._typed(position.key))
+        return sa.and_(self._updated >= moment, later)
+
+    # reading
+
+    def newest(self) -> int | None:
+        """The greatest updated_at, UTC µs; None for an empty table."""
+        frame = self._read(sa.select(sa.func.max(self._updated).label("u")), ["u"])
+        return micros_of(frame["u"])[0]
+
+    def changes(self, after: Position, until: int | None = None) -> pl.DataFrame:
+        """Next page of rows after a position in the order (updated_at, key), at most up to ``until`` µs."""
+        query = sa.select(*self._columns).where(self._after(after))
+        if until is not None:
+            query = query.where(self._updated <= self._moment(until))
+        return self._page(query.order_by(self._updated, self._key))
+
+    def everything(self, after_key: str, until: int) -> pl.DataFrame:
+        """Next page of rows by key, not changed later than ``until`` µs (or without a time of change)."""
+        query = sa.select(*self._columns).where(
+            sa.or_(self._updated <= self._moment(until), self._updated.is_(None))
+        )
+        if after_key:
+            query = query.where(self._key > self._typed(after_key))
+        return self._page(query.order_by(self._key))
+
+    def stamps(self, after: Position, until: int) -> pl.DataFrame:
+        """Next page of (key, updated_at) between a position and ``until`` µs, in the order of `changes`."""
+        query = sa.select(self._key, self._updated).where(self._after(after))
+        return self._page(query.where(self._updated <= self._moment(until)).order_by(self._updated, self._key))
+
+    def keys(self, after_key: str) -> pl.DataFrame:
+        """Next page of (key, updated_at) of the whole table, by key."""
+        query = sa.select(self._key, self._updated).order_by(self._key)
+        return self._page(query.where(self._key > self._typed(after_key)) if after_key else query)
+
+    def rows(self, keys: Sequence[str]) -> pl.DataFrame:
+        """The rows of these keys that exist."""
+        size = min(_IN_LIST, self.page)
+        parts = [
+            self._page(sa.select(*self._columns).where(self._key.in_([self._typed(k) for k in keys[i:i + size]])))
+            for i in range(0, len(keys), size)
+        ]
+        return pl.concat(parts) if parts else self._empty()
+
+    def split(self, frame: pl.DataFrame) -> tuple[list[str], list[int | None]]:
+        """Keys and times of change (UTC µs) of a page."""
+        return frame[self._key.name].to_list(), micros_of(frame[self._updated.name])
+
+    def full(self, frame: pl.DataFrame) -> bool:
+        """Whether another page may follow."""
+        return frame.height >= self.page
+
+    def _empty(self) -> pl.DataFrame:
+        return pl.DataFrame(schema={c.name: pl.String for c in self._columns})
+
+    def _page(self, query: sa.Select[Any]) -> pl.DataFrame:
+        names = [c.name for c in query.selected_columns]
+        frame = self._read(query.limit(self.page), names)
+        self._cap.spent(frame.height, full=frame.height >= self.page)
+        return frame
+
+    def _read(self, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
+        schema = dict.fromkeys(names, pl.String)
+        with _told(f"table {self.name}"), self._engine.connect() as connection:
+            if self._engine.dialect.driver == "psycopg":
+                data = _copy(connection, query)
+                return pl.read_csv(data, schema=schema)
+            rows = connection.execute(query).all()
+        columns = list(zip(*rows, strict=True)) or [()] * len(names)
+        return pl.DataFrame(
+            [pl.Series(n, [_text(v) for v in c], pl.String) for n, c in zip(names, columns, strict=True)]
+        )
+
+
+def _copy(connection: sa.Connection, query: sa.Select[Any]) -> bytes:
+    """COPY's CSV of a query: no row passes through Python objects."""
+    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor:
+            statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv, HEADER)"
+            with cursor.copy(statement, compiled.params) as copy:
+                return b"".join(bytes(block) for block in copy)
+    except Exception as error:
+        broken = bool(driver.broken)
+        if broken:
+            connection.invalidate()
+        if isinstance(error, connection.dialect.dbapi.Error):  # type: ignore[union-attr]
+            raise DBAPIError.instance(
+                None, None, error, connection.dialect.dbapi.Error, hide_parameters=True,  # type: ignore[union-attr]
+                connection_invalidated=broken, dialect=connection.dialect,
+            ) from error
+        raise
+
+
+def _text(value: Any) -> str | None:  # noqa: PLR0911 - one line a type
+    """A driver's value as PostgreSQL would write it; times with an offset in UTC."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "t" if value else "f"
+        case datetime():
+            moment = value.astimezone(UTC) if value.tzinfo else value
+            return moment.isoformat(" ")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return f"{value:f}"
+        case bytes():
+            return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def micros_of(series: pl.Series) -> list[int | None]:
+    """UTC µs of a text column of times; null where there is none."""
+    moments = pl.DataFrame({"t": series}).select(moment_of(pl.col("t")).dt.epoch("us")).to_series()
+    found: list[int | None] = moments.to_list()
+    return found

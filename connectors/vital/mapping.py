@@ -1,0 +1,46 @@
+"""Life events out of dropped files: deaths, and their revocation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from connectors.fields import Field, code, day, division, text
+from connectors.mapping import Identity, Mapping
+
+_EVENTS: Final = {"死亡": "death", "death": "death", "撤销": "death", "死亡撤销": "death"}
+_KINDS: Final = {
+    "户籍注销": "deregistered", "死亡证明": "certificate", "火化": "cremation", "火化证明": "cremation",
+}
+_REVOKED: Final = ("撤销", "死亡撤销")
+
+
+def _kind(column: str) -> Field:
+    plain = text(column)
+    raw = pl.col(column)
+    word = raw.replace_strict(_KINDS, default=None, return_dtype=pl.String)
+    says = f"{column} is neither a code nor one of {'、'.join(_KINDS)}"
+    return Field(pl.coalesce(word, raw), (column,), plain.bad & word.is_null(), says)  # type: ignore[operator]
+
+
+def _midnight(column: str) -> Field:
+    """The beginning of that local day, UTC."""
+    local = day(column).value.cast(pl.Datetime("ms"))
+    return Field(local.dt.offset_by("-8h").dt.replace_time_zone("UTC"), (column,))
+
+
+LIFE_EVENT: Final = Mapping(
+    topic="vital.life_event",
+    identity=Identity(id_number="证件号码", name="姓名"),
+    division=division("户籍区划"),
+    occurred_at=_midnight("事件日期"),
+    deleted=Field(pl.col("事件").is_in(_REVOKED), ("事件",)),
+    fields={
+        "event": code("事件", _EVENTS),
+        "event_on": day("事件日期"),
+        "source_kind": _kind("登记类型"),
+    },
+)
+
+FEEDS: Final = {"life_event": LIFE_EVENT}
