@@ -19,7 +19,7 @@ class Actor:
 
 
 def may_read(actor: Actor, kind: str, department: str, division: str) -> bool:
-    """Civil staff and auditors see what lies in their division; a liaison sees the own department's tasks there."""
+    """Civil staff and auditors see what lies in their division; a liaison the own department's tasks."""
     if actor.role not in ROLES or not division.startswith(actor.division):
         return False
     if actor.role == "department":
@@ -28,7 +28,7 @@ def may_read(actor: Actor, kind: str, department: str, division: str) -> bool:
 
 
 def may_act(actor: Actor, kind: str, department: str, division: str) -> bool:
-    """Civil staff act on civil affairs' cases, a liaison on the own department's tasks, an auditor on none."""
+    """Civil staff act on civil affairs' cases, a liaison on the own tasks, an auditor on none."""
     if actor.role == "auditor" or not may_read(actor, kind, department, division):
         return False
     return department == ("civil" if actor.role in CIVIL_ROLES else actor.department)

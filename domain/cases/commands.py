@@ -8,10 +8,18 @@ from domain.cases.access import Actor, may_act
 from domain.cases.docket import Answer, Docket
 from domain.cases.model import CLOSED, OPEN, OUTCOMES, SIGNED, Case, CaseEvent, Command
 
-REFUSALS = frozenset({
-    "version_conflict", "unknown_case", "already_closed", "already_signed", "out_of_scope", "bad_outcome",
-    "bad_command", "key_reused",
-})
+REFUSALS = frozenset(
+    {
+        "version_conflict",
+        "unknown_case",
+        "already_closed",
+        "already_signed",
+        "out_of_scope",
+        "bad_outcome",
+        "bad_command",
+        "key_reused",
+    }
+)
 """Every code that ``refusal`` may hold."""
 
 
@@ -50,15 +58,24 @@ def _refusal(case: Case | None, command: Command) -> str:
 
 def _signed(case: Case, command: Command) -> tuple[str, Case]:
     return "signed", replace(
-        case, version=case.version + 1, state=SIGNED, signed_by=command.actor, signed_at=command.at,
+        case,
+        version=case.version + 1,
+        state=SIGNED,
+        signed_by=command.actor,
+        signed_at=command.at,
         updated_at=command.at,
     )
 
 
 def _closed(case: Case, command: Command) -> tuple[str, Case]:
     return "closed", replace(
-        case, version=case.version + 1, state=CLOSED, closed_by=command.actor, closed_at=command.at,
-        outcome=command.outcome, updated_at=command.at,
+        case,
+        version=case.version + 1,
+        state=CLOSED,
+        closed_by=command.actor,
+        closed_at=command.at,
+        outcome=command.outcome,
+        updated_at=command.at,
     )
 
 
@@ -69,7 +86,7 @@ def _again(docket: Docket, command: Command, case: Case, answered: Answer) -> Ca
     return _event(docket, command, event, case, f"{command.command_id}:{command.offset}", refusal)
 
 
-def _event(
+def _event(  # noqa: PLR0917
     docket: Docket, command: Command, event: str, case: Case, event_id: str, refusal: str = ""
 ) -> CaseEvent:
     return CaseEvent(

@@ -76,11 +76,13 @@ def _host(docket: Docket, condition: Condition, policy: Policy) -> Case | None:
     for case in docket.of_group(condition.kind, condition.rule_class, condition.department, key):
         if abs(condition.decided_at - case.opened_at) > policy.window_days * DAY_MS or not case.joinable:
             continue
-        if case.state != CLOSED or any(
-            c.superseded_by == condition.rule and c.subject_key == condition.subject_key for c in case.conditions
-        ):
+        if case.state != CLOSED or any(_took_over(c, condition) for c in case.conditions):
             return case
     return None
+
+
+def _took_over(held: CaseCondition, condition: Condition) -> bool:
+    return held.superseded_by == condition.rule and held.subject_key == condition.subject_key
 
 
 def _opened(condition: Condition, policy: Policy) -> Case:
@@ -154,8 +156,14 @@ def _closes(case: Case, policy: Policy) -> bool:
 def _reopened(case: Case, condition: Condition, policy: Policy) -> Case:
     after = _moved(case, condition, case.conditions, policy, baseline=condition.baseline)
     return replace(
-        after, state=OPEN, due_on=_due(condition, policy), signed_at=None, signed_by="",
-        closed_at=None, closed_by="", outcome="",
+        after,
+        state=OPEN,
+        due_on=_due(condition, policy),
+        signed_at=None,
+        signed_by="",
+        closed_at=None,
+        closed_by="",
+        outcome="",
     )
 
 

@@ -149,7 +149,7 @@ class Case:
 
     @property
     def joinable(self) -> bool:
-        """Whether a new condition of the group may join: not closed, or closed only because a rule took over."""
+        """Whether a condition of the group may join: not closed, or closed only because a rule took over."""
         taken_over = self.closed_by == DATA and any(c.superseded_by for c in self.conditions)
         return self.kind == ALERT and (self.state != CLOSED or taken_over)
 

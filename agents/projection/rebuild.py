@@ -1,0 +1,43 @@
+"""Makes everything in Redis anew from the topics: the same keys, values and stream ids."""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import TopicPartition
+
+from agents.projection.projector import TOPICS
+from agents.projection.worker import Views
+from schemas.topics import TOPICS as TABLE
+from wire.kafka import consumer, partitions_of
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.projection")
+
+
+def rebuild(settings: Settings) -> None:
+    """Clear and project again up to the ends of the topics as they are now.
+
+    Safe beside a running projection (both check the position in Redis) and after a rebuild that was
+    interrupted. Clients of the stream resume, because entry ids come from offsets.
+    """
+    views = Views(settings)
+    ends = _ends(settings)
+    views.projector.clear()
+    # People first: an alert that is readable can then be opened.
+    for topic in sorted(TOPICS, key=lambda t: t == "hub.case"):
+        for partition in range(partitions_of(settings, TABLE[topic])):
+            views.replay(topic, partition, ends[topic, partition])
+    log.info("rebuilt %d topics", len(TOPICS))
+
+
+def _ends(settings: Settings) -> dict[tuple[str, int], int]:
+    client = consumer(settings, "rebuild")
+    try:
+        return {
+            (topic, p): client.get_watermark_offsets(TopicPartition(settings.topic(topic), p), timeout=10)[1]
+            for topic in TOPICS
+            for p in range(partitions_of(settings, TABLE[topic]))
+        }
+    finally:
+        client.close()

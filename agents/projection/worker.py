@@ -1,0 +1,145 @@
+"""The projection in its process: each topic at its own pace, so a first load never delays an alert."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+import redis
+from faust.types import TP
+
+from agents.app import build, die, logical, run
+from agents.columns import Columns
+from agents.gauge import Gauge
+from agents.projection.projector import TOPICS, Moved, Projector
+from agents.slices import Slice
+from agents.tasks import TaskThread
+from wire.kafka import read_all
+from wire.rediskeys import RedisKeys
+from wire.registry import Registry
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.projection")
+
+Handed = tuple[Slice, Callable[[], None]]
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """A client whose waits end, so that a Redis that hangs is noticed and asked again."""
+    return redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5, retry=None)
+
+
+class Views:
+    """Applies slices of hub topics, and reads again what Redis has forgotten."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._columns = Columns(Registry(settings.registry, settings.namespace))
+        self.projector = Projector(connect(settings), RedisKeys(settings.namespace))
+        self.gauge = Gauge(settings, "projection", TOPICS, self.projector.position)
+
+    def apply(self, part: Slice) -> None:
+        """Apply one slice; Redis ends at its end, wherever it stood before."""
+        began = time.monotonic()
+        topic = logical(self._settings, part.topic)
+        while True:
+            at = self.projector.position(topic, part.partition)
+            if at >= part.next:
+                return
+            if at < part.start:
+                self.replay(topic, part.partition, part.start)
+                continue
+            try:
+                self._apply(topic, part.after(at), at)
+            except Moved as moved:
+                log.warning("%s-%d: %s", topic, part.partition, moved)
+                continue
+            break
+        if topic == "hub.case":
+            self.gauge.figures.more.update(delay_ms=_now() - part.last_ms, stale_epoch=self.projector.refused)
+        self.gauge.slice(len(part), 0, part.last_ms, began)
+
+    def replay(self, topic: str, partition: int, until: int) -> None:
+        """Bring Redis from where it stands to ``until`` by reading the topic anew (lost tail, rebuild)."""
+        start = self.projector.position(topic, partition)
+        if start < until:
+            log.info("%s-%d: reading again from %d to %d", topic, partition, start, until)
+        at = start
+        for batch in read_all(
+            self._settings,
+            self._settings.topic(topic),
+            partitions=[partition],
+            start=lambda _: start,
+            until={partition: until},
+        ):
+            end = batch.offsets[-1] + 1
+            frame, _ = self._columns.frame(topic, batch.keys, batch.values, batch.offsets)
+            try:
+                at = self.projector.apply(topic, partition, frame, at, end)
+            except Moved as moved:
+                log.warning("%s-%d: %s", topic, partition, moved)
+                return self.replay(topic, partition, until)
+        if at < until:
+            # What lies between was removed by retention, or cannot be read.
+            self.projector.apply(topic, partition, self._columns.empty(topic), at, until)
+        return None
+
+    def _apply(self, topic: str, part: Slice, at: int) -> None:
+        frame, _ = self._columns.frame(topic, part.keys, part.values, part.offsets)
+        self.projector.apply(topic, part.partition, frame, at, part.next)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def serve(settings: Settings) -> NoReturn:
+    """Run the projection until a signal; exits the process."""
+    views = Views(settings)
+    tasks = TaskThread(settings)
+    queues: dict[str, asyncio.Queue[Handed]] = {}
+    workers: set[asyncio.Task[None]] = set()
+
+    async def work(queue: asyncio.Queue[Handed]) -> None:
+        while True:
+            part, done = await queue.get()
+            try:
+                await asyncio.to_thread(views.apply, part)
+            except Exception as error:
+                die(
+                    error,
+                    f"projection, {part.topic}-{part.partition}, offsets {part.start} to {part.next - 1}",
+                )
+            done()
+
+    async def handle(part: Slice, done: Callable[[], None]) -> None:
+        if part.topic not in queues:
+            queues[part.topic] = asyncio.Queue()
+            workers.add(asyncio.create_task(work(queues[part.topic])))
+        await queues[part.topic].put((part, done))
+
+    async def positions(assigned: frozenset[TP]) -> Mapping[TP, int | None]:
+        def ask() -> dict[TP, int | None]:
+            return {
+                tp: views.projector.position(logical(settings, tp.topic), tp.partition) for tp in assigned
+            }
+
+        views.gauge.start()
+        if any(logical(settings, tp.topic) == "hub.case" for tp in assigned):
+            await asyncio.to_thread(tasks.start)
+        return await asyncio.to_thread(ask)
+
+    async def revoked(lost: frozenset[TP]) -> None:
+        if any(logical(settings, tp.topic) == "hub.case" for tp in lost):
+            await asyncio.to_thread(tasks.stop)
+
+    async def stop() -> None:
+        await asyncio.to_thread(tasks.stop)
+
+    run(
+        build(settings, "projection", TOPICS, handle, positions=positions, on_revoked=revoked, on_stop=stop),
+        settings,
+    )

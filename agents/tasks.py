@@ -1,0 +1,245 @@
+"""task.<department>: what a department has to do, in its own pseudonym, only the fields that it needs.
+
+Every version of a task goes out exactly once: messages and the position in hub.case are one Kafka
+transaction, and the transaction's id lets only the newest owner write. Read with read_committed.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+import redis
+import stamina
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from agents.app import die
+from agents.columns import Columns, instants
+from agents.errors import BrokerError
+from domain.errors import Permanent
+from domain.persons import pseudonym
+from domain.rules import RuleBook, load
+from domain.sealing import seal_to
+from schemas import load as schemas
+from schemas.codec import encode
+from schemas.topics import DEPARTMENTS
+from wire.kafka import consumer, producer
+from wire.rediskeys import RedisKeys
+from wire.registry import Registry
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.tasks")
+
+CASES = "hub.case"
+_BATCH = 500
+_PATIENCE_MS = 3000
+"""How long after an event a task waits for the identity, which comes by another topic."""
+_AWAY = (redis.ConnectionError, redis.TimeoutError)
+
+
+class TaskMaker:
+    """Makes messages of case events. ``identities``: documents of the vault by person key."""
+
+    def __init__(self, secrets: Secrets, rules: RuleBook) -> None:
+        self._secrets, self._rules = secrets, rules
+
+    def task(self, row: Mapping[str, Any], document: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The record of task.<department> for an event of a task's case."""
+        keys = self._secrets.departments[row["department"]]
+        condition = row["conditions"][0]
+        rule = self._rules.rules.get(condition["rule"])
+        wanted = rule.purpose_fields if rule else ()
+        evidence = orjson.loads(condition["evidence"] or b"{}")
+        identity = self._identity(row, document)
+        return {
+            "task_id": row["case_id"],
+            "version": row["version"],
+            "state": row["state"],
+            "rules": [c["rule"] for c in row["conditions"]],
+            "title_zh": rule.title_zh if rule else condition["rule"],
+            "title_en": rule.title_en if rule else condition["rule"],
+            "division": row["division"],
+            "tier": condition["tier"],
+            "person": pseudonym(row["subject_key"], keys.pseudonym),
+            "sealed_identity": seal_to(keys.pair.public, orjson.dumps(identity)) if identity else b"",
+            "facts": orjson.dumps({f: evidence[f] for f in wanted if f in evidence}).decode(),
+            "opened_at": row["opened_at"],
+            "due_on": row["due_on"],
+            "outcome": row["outcome"],
+            "at": row["at"],
+        }
+
+    def _identity(
+        self, row: Mapping[str, Any], document: Mapping[str, Any] | None
+    ) -> dict[str, str | None] | None:
+        if document is None or row["state"] == "closed":
+            return None
+        try:
+            opened = self._secrets.vault.open(
+                row["subject_key"],
+                document["key_id"],
+                base64.b64decode(document["wrapped_key"]),
+                base64.b64decode(document["sealed"]),
+            )
+        except Permanent as error:  # forgotten, or sealed under a key that is not here
+            log.warning("the identity for task %s cannot be opened: %s", row["case_id"], error.code)
+            return None
+        return {name: opened.get(name) for name in ("name", "id_number")}
+
+
+class TaskAgent:
+    """Follows hub.case and publishes tasks, one transaction a batch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        registry = Registry(settings.registry, settings.namespace)
+        self._columns = Columns(registry)
+        self._maker = TaskMaker(Secrets.load(settings.secrets_dir), load(settings.rules))
+        self._schema = schemas.of_topic(f"task.{DEPARTMENTS[0]}")
+        self._ids = {d: registry.id_of(f"task.{d}") for d in DEPARTMENTS}
+        self._redis = redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5)
+        self._keys = RedisKeys(settings.namespace)
+        self._topic = settings.topic(CASES)
+        self._epoch = -1
+        self._consumer: Consumer = consumer(
+            settings,
+            "tasks-position",
+            **{
+                "isolation_level": "read_committed",
+                "queued_max_messages_kbytes": 16_384,
+            },
+        )
+        self._producer: Producer = producer(
+            settings,
+            transactional_id=f"{settings.namespace}doudi-tasks",
+            linger_ms=0,
+        )
+
+    def start(self) -> None:
+        """Shut out every earlier owner and go to where the last transaction ended."""
+        self._producer.init_transactions(30)
+        at = self._consumer.committed([TopicPartition(self._topic, 0)], timeout=30)[0]
+        self._consumer.assign([TopicPartition(self._topic, 0, max(at.offset, 0))])
+
+    def step(self, wait_s: float = 0.5) -> int:
+        """Take what is there (or wait for it) and publish its tasks; returns the records read."""
+        first = self._consumer.poll(wait_s)
+        if first is None:
+            return 0
+        messages = [m for m in (first, *self._consumer.consume(_BATCH, 0)) if _good(m)]
+        if not messages:
+            return 0
+        rows = self._rows(messages)
+        end = (messages[-1].offset() or 0) + 1
+        self._producer.begin_transaction()
+        for row, document in zip(rows, self._documents(rows), strict=True):
+            self._send(row, document)
+        self._producer.send_offsets_to_transaction(
+            [TopicPartition(self._topic, 0, end)], self._consumer.consumer_group_metadata(), 30
+        )
+        self._producer.commit_transaction(30)
+        return len(messages)
+
+    def close(self) -> None:
+        """Leave Kafka."""
+        self._consumer.close()
+
+    def _rows(self, messages: list[Message]) -> list[dict[str, Any]]:
+        frame, _ = self._columns.frame(
+            CASES,
+            [_bytes(m.key()) for m in messages],
+            [_bytes(m.value()) for m in messages],
+            [m.offset() or 0 for m in messages],
+        )
+        rows = []
+        for row in instants(frame).to_dicts():
+            if row["event"] == "owner":
+                self._epoch = max(self._epoch, row["_offset"])
+            elif (
+                row["epoch"] >= self._epoch
+                and row["kind"] == "task"
+                and row["event"] not in ("refused", "repeated")
+            ):
+                rows.append(row)
+        return rows
+
+    def _documents(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any] | None]:
+        if not rows:
+            return []
+        wanted = [self._keys.vault(r["subject_key"]) for r in rows]
+        while True:
+            found = self._ask(wanted)
+            missing = [r for r, d in zip(rows, found, strict=True) if d is None and r["state"] != "closed"]
+            newest = max((r["at"] for r in missing), default=0)
+            if time.time() * 1000 - newest > _PATIENCE_MS:
+                return [orjson.loads(d) if d else None for d in found]
+            time.sleep(0.1)
+
+    def _ask(self, wanted: list[str]) -> list[bytes | None]:
+        for attempt in stamina.retry_context(on=_AWAY, attempts=None, timeout=None, wait_max=2.0):
+            with attempt:
+                return self._redis.mget(wanted)  # type: ignore[return-value]
+        raise AssertionError("unreachable: attempts have no end")
+
+    def _send(self, row: dict[str, Any], document: dict[str, Any] | None) -> None:
+        department = row["department"]
+        value = encode(self._schema, [self._maker.task(row, document)], self._ids[department])[0]
+        self._producer.produce(self._settings.topic(f"task.{department}"), value, row["case_id"].encode())
+
+
+class TaskThread:
+    """Runs a `TaskAgent` beside the projection, while this process owns hub.case."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start, unless it runs."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, name="tasks", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch and stop."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=60)
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            agent = TaskAgent(self._settings)
+            agent.start()
+            while not self._stopping.is_set():
+                agent.step()
+            agent.close()
+        except KafkaException as error:
+            # Nothing is lost: the transaction was not committed, and the next start begins behind the last one.
+            die(
+                BrokerError(f"tasks were not published: {error.args[0].str()}. They are at the next start."),
+                "tasks",
+            )
+        except Exception as error:
+            die(error, "tasks")
+
+
+def _good(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return True
+    if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION):
+        raise KafkaException(error)
+    return False
+
+
+def _bytes(value: Any) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
