@@ -201,6 +201,12 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
         header = struct.pack(">bI", MAGIC, schema_id)
         return [header + exact.write(schema, row, k) for k, row in enumerate(rows)]
     present = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
+    for field in schema.fields:
+        if field.node.logical == "timestamp-millis":  # Polars would take a time without zone for UTC
+            for k, value in enumerate(present.get(field.name, ())):
+                if value is not None and getattr(value, "tzinfo", None) is None:
+                    raise EncodeError(f"row {k}: {schema.name}.{field.name} is a time without zone; "
+                                      f"give it in UTC")
     try:
         frame = pl.DataFrame(present, schema={n: schema.dtypes[n] for n in present}, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:

@@ -35,7 +35,7 @@ def problems(subject: Schema, topic: Topic | None = None) -> list[str]:
         found += _department(subject)
     if topic is not None:
         found += [
-            f"{subject.name}: topic {topic.name} is keyed by {part}, which is no field; add it or mend the key"
+            f"{subject.name}: topic {topic.name} is keyed by {part}, which is no field; add it, mend the key"
             for part in topic.key.split(":") if part not in subject.dtypes
         ]
     return found
