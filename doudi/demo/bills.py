@@ -15,12 +15,30 @@ PER_PERSON = 0.5
 INPATIENT = 0.25
 LAST_YEAR = 0.08
 REVERSED, INVALID = 0.025, 0.015
-COMPONENTS = ("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc", "hifp_pay",
-              "hifmi_pay", "hifob_pay", "maf_pay", "cvlserv_pay", "oth_pay", "fund_pay_sumamt", "acct_pay", "psn_cash_pay")
+COMPONENTS = (
+    "fulamt_ownpay_amt",
+    "overlmt_selfpay",
+    "preselfpay_amt",
+    "inscp_scp_amt",
+    "act_pay_dedc",
+    "hifp_pay",
+    "hifmi_pay",
+    "hifob_pay",
+    "maf_pay",
+    "cvlserv_pay",
+    "oth_pay",
+    "fund_pay_sumamt",
+    "acct_pay",
+    "psn_cash_pay",
+)
 
 
 def settlements(
-    folk: pl.DataFrame, roster: pl.Series, today: date, now: datetime, rng: np.random.Generator,
+    folk: pl.DataFrame,
+    roster: pl.Series,
+    today: date,
+    now: datetime,
+    rng: np.random.Generator,
 ) -> pl.DataFrame:
     """Bills of everybody but the reserved, reversals behind their originals. Money in fen."""
     able = folk.filter(~pl.col("reserved"))
@@ -34,15 +52,23 @@ def settlements(
     self_pay = np.maximum(np.round(yuan * np.where(poor, 45, 100)), 100).astype(np.int64)
     instant = _instants(n, today, now, rng)
     first = frame(person, self_pay, instant, inpatient, poor, rng)
-    first = first.with_columns(pl.Series("vali_flag", rng.choice(
-        ["1", "0", None], size=n, p=[0.98 - INVALID, INVALID, 0.02]).tolist(), pl.String))
+    first = first.with_columns(
+        pl.Series(
+            "vali_flag",
+            rng.choice(["1", "0", None], size=n, p=[0.98 - INVALID, INVALID, 0.02]).tolist(),
+            pl.String,
+        )
+    )
     wrong = first.filter(pl.Series(rng.random(n) < REVERSED))
     money = [c for c in first.columns if first[c].dtype == pl.Int64 and c != "person"]
     later = pl.min_horizontal(
-        pl.col("setl_time") + pl.Series(rng.integers(1, 20 * 86_400, wrong.height) * 1_000_000).cast(pl.Duration("us")),
-        pl.lit(now.astimezone(UTC) - timedelta(hours=1)).cast(pl.Datetime("us", "UTC")))
-    back = wrong.with_columns(*(-pl.col(c) for c in money), later.alias("setl_time"),
-                              pl.lit("1").alias("refd_setl_flag"))
+        pl.col("setl_time")
+        + pl.Series(rng.integers(1, 20 * 86_400, wrong.height) * 1_000_000).cast(pl.Duration("us")),
+        pl.lit(now.astimezone(UTC) - timedelta(hours=1)).cast(pl.Datetime("us", "UTC")),
+    )
+    back = wrong.with_columns(
+        *(-pl.col(c) for c in money), later.alias("setl_time"), pl.lit("1").alias("refd_setl_flag")
+    )
     return touched(pl.concat([first, back]), now, rng)
 
 
@@ -57,25 +83,60 @@ def _instants(n: int, today: date, now: datetime, rng: np.random.Generator) -> n
 
 
 def frame(
-    person: np.ndarray, self_pay: np.ndarray, instant: np.ndarray, inpatient: np.ndarray, poor: np.ndarray,
+    person: np.ndarray,
+    self_pay: np.ndarray,
+    instant: np.ndarray,
+    inpatient: np.ndarray,
+    poor: np.ndarray,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
     """Bills whose parts add up: total = funds + self-pay, funds and self-pay each the sum of their parts (fen)."""
     n = len(person)
-    total = (self_pay / np.where(inpatient, rng.uniform(0.25, 0.45, n), rng.uniform(0.35, 0.7, n))).astype(np.int64)
+    total = (self_pay / np.where(inpatient, rng.uniform(0.25, 0.45, n), rng.uniform(0.35, 0.7, n))).astype(
+        np.int64
+    )
     fund = total - self_pay
     own, over, first = self_pay * 3 // 10, self_pay // 20, self_pay // 10
     aid = np.where(poor, fund // 10, 0)
     pool = (fund - aid) * 85 // 100
     account = np.where(inpatient, 0, self_pay // 4)
     zero = np.zeros(n, dtype=np.int64)
-    parts = dict(zip(COMPONENTS, (own, over, first, total - own - over - first, self_pay // 8, pool, fund - aid - pool,
-                                  zero, aid, zero, zero, fund, account, self_pay - account), strict=True))
+    parts = dict(
+        zip(
+            COMPONENTS,
+            (
+                own,
+                over,
+                first,
+                total - own - over - first,
+                self_pay // 8,
+                pool,
+                fund - aid - pool,
+                zero,
+                aid,
+                zero,
+                zero,
+                fund,
+                account,
+                self_pay - account,
+            ),
+            strict=True,
+        )
+    )
     when = pl.Series(instant * 1_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return pl.DataFrame({
-        "person": person, "setl_time": when, "psn_part_amt": self_pay, "medfee_sumamt": total, **parts,
-        "med_type": np.where(inpatient, "21", "11"), "vali_flag": ["1"] * n, "refd_setl_flag": ["0"] * n,
-    }, schema_overrides={"vali_flag": pl.String, "refd_setl_flag": pl.String})
+    return pl.DataFrame(
+        {
+            "person": person,
+            "setl_time": when,
+            "psn_part_amt": self_pay,
+            "medfee_sumamt": total,
+            **parts,
+            "med_type": np.where(inpatient, "21", "11"),
+            "vali_flag": ["1"] * n,
+            "refd_setl_flag": ["0"] * n,
+        },
+        schema_overrides={"vali_flag": pl.String, "refd_setl_flag": pl.String},
+    )
 
 
 def touched(rows: pl.DataFrame, now: datetime, rng: np.random.Generator) -> pl.DataFrame:
@@ -84,8 +145,16 @@ def touched(rows: pl.DataFrame, now: datetime, rng: np.random.Generator) -> pl.D
     base = now.astimezone(UTC) - timedelta(minutes=10)
     bulk = base.replace(hour=18, minute=0, second=0, microsecond=0) - timedelta(days=30)
     luck = pl.Series(rng.random(n))
-    soon = pl.col("setl_time") + pl.Series((rng.random(n) * 2 * 86_400e6).astype(np.int64)).cast(pl.Duration("us"))
-    stamp = (pl.when((luck < 0.08) & (pl.col("setl_time") < bulk)).then(pl.lit(bulk).cast(pl.Datetime("us", "UTC")))
-             .when(luck < 0.4).then(pl.col("setl_time").dt.truncate("1d") + pl.duration(hours=42)).otherwise(soon))
+    soon = pl.col("setl_time") + pl.Series((rng.random(n) * 2 * 86_400e6).astype(np.int64)).cast(
+        pl.Duration("us")
+    )
+    stamp = (
+        pl.when((luck < 0.08) & (pl.col("setl_time") < bulk))
+        .then(pl.lit(bulk).cast(pl.Datetime("us", "UTC")))
+        .when(luck < 0.4)
+        .then(pl.col("setl_time").dt.truncate("1d") + pl.duration(hours=42))
+        .otherwise(soon)
+    )
     return rows.with_columns(
-        pl.min_horizontal(stamp, pl.lit(base).cast(pl.Datetime("us", "UTC"))).alias("touched"))
+        pl.min_horizontal(stamp, pl.lit(base).cast(pl.Datetime("us", "UTC"))).alias("touched")
+    )

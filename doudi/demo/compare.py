@@ -53,7 +53,9 @@ class Comparison:
 
     def note(self, kind: str, condition_id: str, words: str) -> None:
         """Remember a difference of a condition."""
-        self.differences.append(Difference(kind, condition_id.split(":", 1)[0], f"{_masked(condition_id)} {words}"))
+        self.differences.append(
+            Difference(kind, condition_id.split(":", 1)[0], f"{_masked(condition_id)} {words}")
+        )
 
 
 def read(client: Any, keys: RedisKeys) -> Standing:
@@ -62,7 +64,7 @@ def read(client: Any, keys: RedisKeys) -> Standing:
     names = [_text(name) for name in client.scan_iter(match=keys.case("*"), count=5000)]
     cases: dict[str, Any] = {}
     for start in range(0, len(names), 1000):
-        part = names[start:start + 1000]
+        part = names[start : start + 1000]
         for name, value in zip(part, client.mget(part), strict=True):
             if value is not None:
                 cases[name.rsplit(":", 1)[1]] = json.loads(value)
@@ -86,8 +88,13 @@ def compare(expected: Mapping[str, Row], standing: Standing, unidentified: int) 
             result.extra += 1
             result.note("altered", condition_id, "; ".join(wrong))
     if standing.unidentified != unidentified:
-        result.differences.append(Difference(
-            "unidentified", "-", f"{standing.unidentified} in Redis, {unidentified} in the departments' tables"))
+        result.differences.append(
+            Difference(
+                "unidentified",
+                "-",
+                f"{standing.unidentified} in Redis, {unidentified} in the departments' tables",
+            )
+        )
     result.conditions = len(shown)
     return result
 
@@ -113,14 +120,20 @@ def _shown(standing: Standing, result: Comparison) -> dict[str, Shown]:
                 found[condition["condition_id"]] = (condition, case)
         highest = max((c["level"] for c in up), key=lambda level: RANK.get(level, 0), default=case["level"])
         if highest != case["level"]:
-            result.note("altered", up[0]["condition_id"], f"its case says {case['level']}, the worst in it is {highest}")
+            result.note(
+                "altered",
+                up[0]["condition_id"],
+                f"its case says {case['level']}, the worst in it is {highest}",
+            )
     for condition_id, times in where.items():
         if times > 1:
             result.duplicates += times - 1
             result.note("duplicate", condition_id, f"stands in {times} open cases")
         if condition_id not in standing.index:
             found.pop(condition_id, None)
-            result.note("altered", condition_id, "stands in an open case that the index of standing does not name")
+            result.note(
+                "altered", condition_id, "stands in an open case that the index of standing does not name"
+            )
     for condition_id in standing.index.keys() - where.keys():
         result.extra += 1
         result.note("extra", condition_id, "is in the index of standing, and in no open case")
@@ -129,8 +142,11 @@ def _shown(standing: Standing, result: Comparison) -> dict[str, Shown]:
 
 def _why_missing(condition_id: str, standing: Standing) -> str:
     if condition_id not in standing.index:
-        held = [c["state"] for c in standing.cases.values()
-                if any(x["condition_id"] == condition_id and x["state"] == "standing" for x in c["conditions"])]
+        held = [
+            c["state"]
+            for c in standing.cases.values()
+            if any(x["condition_id"] == condition_id and x["state"] == "standing" for x in c["conditions"])
+        ]
         return f"should stand and is in no index (cases holding it: {', '.join(held) or 'none'})"
     case = standing.cases.get(standing.index[condition_id])
     if case is None:

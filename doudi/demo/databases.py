@@ -22,12 +22,30 @@ from doudi.demo.county import ID_COLUMN, County
 from doudi.demo.expected import Sources
 
 DATABASES = {"medical": "doudi_medical", "disability": "doudi_disability", "civil": "doudi_civil"}
-TABLES = {"medical": ("setl_d", "psn_insu_d"), "disability": ("disabled_card",),
-          "civil": ("low_income_member", "household_member", "benefit")}
+TABLES = {
+    "medical": ("setl_d", "psn_insu_d"),
+    "disability": ("disabled_card",),
+    "civil": ("low_income_member", "household_member", "benefit"),
+}
 HEADER = ("记录编号", "证件号码", "姓名", "事件", "事件日期", "登记类型", "户籍区划", "登记时间")
-MONEY = ("medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "act_pay_dedc",
-         "hifp_pay", "hifmi_pay", "hifob_pay", "maf_pay", "cvlserv_pay", "oth_pay", "fund_pay_sumamt", "psn_part_amt",
-         "acct_pay", "psn_cash_pay")
+MONEY = (
+    "medfee_sumamt",
+    "fulamt_ownpay_amt",
+    "overlmt_selfpay",
+    "preselfpay_amt",
+    "inscp_scp_amt",
+    "act_pay_dedc",
+    "hifp_pay",
+    "hifmi_pay",
+    "hifob_pay",
+    "maf_pay",
+    "cvlserv_pay",
+    "oth_pay",
+    "fund_pay_sumamt",
+    "psn_part_amt",
+    "acct_pay",
+    "psn_cash_pay",
+)
 LOCAL = timedelta(hours=8)
 
 
@@ -74,7 +92,11 @@ def create(departments: Departments) -> None:
 def load(county: County, departments: Departments) -> int:
     """Every row into its place; returns how many. Databases are filled in parallel."""
     with ThreadPoolExecutor(len(TABLES)) as pool:
-        list(pool.map(lambda department: _fill(county, departments.url(department), TABLES[department]), TABLES))
+        list(
+            pool.map(
+                lambda department: _fill(county, departments.url(department), TABLES[department]), TABLES
+            )
+        )
     _drop(county, departments.drop)
     return county.rows
 
@@ -84,7 +106,9 @@ def _fill(county: County, url: str, tables: Iterable[str]) -> None:
         for table in tables:
             frame = COLUMNS[table](county.tables[table])
             columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
-            statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL '\\N')").format(sql.Identifier(table), columns)
+            statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL '\\N')").format(
+                sql.Identifier(table), columns
+            )
             with cursor.copy(statement) as copy:
                 copy.write(_csv(frame))
             cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
@@ -97,56 +121,140 @@ def _csv(frame: pl.DataFrame) -> bytes:
 def _settlements(rows: pl.DataFrame) -> pl.DataFrame:
     local = (pl.col("setl_time") + LOCAL).dt.date()
     return rows.select(
-        "setl_id", psn_no=pl.lit("P") + pl.col("person").cast(pl.String), psn_name="name", certno="certno", tel="tel",
-        setl_time="setl_time", begndate=local, enddate=local, insutype=pl.lit("390"), med_type="med_type",
-        insu_admdvs=pl.lit("990101"), fixmedins_code=pl.lit("H99010100001"),
-        **{c: _yuan(c) for c in MONEY}, refd_setl_flag="refd_setl_flag", vali_flag="vali_flag",
-        dise_codg=pl.when(pl.col("medfee_sumamt") > 3_000_000).then(pl.lit("C34.900")).otherwise(pl.lit("J06.900")),
-        resd_division="division", updt_time="touched")
+        "setl_id",
+        psn_no=pl.lit("P") + pl.col("person").cast(pl.String),
+        psn_name="name",
+        certno="certno",
+        tel="tel",
+        setl_time="setl_time",
+        begndate=local,
+        enddate=local,
+        insutype=pl.lit("390"),
+        med_type="med_type",
+        insu_admdvs=pl.lit("990101"),
+        fixmedins_code=pl.lit("H99010100001"),
+        **{c: _yuan(c) for c in MONEY},
+        refd_setl_flag="refd_setl_flag",
+        vali_flag="vali_flag",
+        dise_codg=pl.when(pl.col("medfee_sumamt") > 3_000_000)
+        .then(pl.lit("C34.900"))
+        .otherwise(pl.lit("J06.900")),
+        resd_division="division",
+        updt_time="touched",
+    )
 
 
 def _insurance(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        "psn_no", "certno", "tel", "insutype", "psn_insu_stas", "begndate", "psn_idet_type", "idet_begndate",
-        "idet_enddate", psn_name="name", insu_admdvs=pl.lit("990101"), prem_subs_amt=_yuan("prem_subs_amt"),
-        resd_division="division", updt_time="touched")
+        "psn_no",
+        "certno",
+        "tel",
+        "insutype",
+        "psn_insu_stas",
+        "begndate",
+        "psn_idet_type",
+        "idet_begndate",
+        "idet_enddate",
+        psn_name="name",
+        insu_admdvs=pl.lit("990101"),
+        prem_subs_amt=_yuan("prem_subs_amt"),
+        resd_division="division",
+        updt_time="touched",
+    )
 
 
 def _cards(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        "card_no", "name", "certno", "category", "grade", "status", "first_issue_date", "issue_date", "assess_date",
-        "valid_until", "guardian_name", "guardian_certno", "tel", "division", updated_at="touched")
+        "card_no",
+        "name",
+        "certno",
+        "category",
+        "grade",
+        "status",
+        "first_issue_date",
+        "issue_date",
+        "assess_date",
+        "valid_until",
+        "guardian_name",
+        "guardian_certno",
+        "tel",
+        "division",
+        updated_at="touched",
+    )
 
 
 def _roster(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        "entry_id", "id_number", "name", "tel", "tier_code", "status", "start_date", "end_date", "exit_reason",
-        "division", "deleted", address=pl.lit("测试路") + pl.col("person").cast(pl.String) + pl.lit("号"),
-        household_no="house_no", updated_at="touched")
+        "entry_id",
+        "id_number",
+        "name",
+        "tel",
+        "tier_code",
+        "status",
+        "start_date",
+        "end_date",
+        "exit_reason",
+        "division",
+        "deleted",
+        address=pl.lit("测试路") + pl.col("person").cast(pl.String) + pl.lit("号"),
+        household_no="house_no",
+        updated_at="touched",
+    )
 
 
 def _members(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        "member_id", "household_no", "id_number", "name", "relation", "is_head", "joined_on", "left_on", "division",
-        "deleted", updated_at="touched")
+        "member_id",
+        "household_no",
+        "id_number",
+        "name",
+        "relation",
+        "is_head",
+        "joined_on",
+        "left_on",
+        "division",
+        "deleted",
+        updated_at="touched",
+    )
 
 
 def _benefits(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
-        "benefit_id", "id_number", "name", "benefit_code", "status", "granted_on", "start_on", "end_on", "division",
-        "deleted", amount=_yuan("amount"), updated_at="touched")
+        "benefit_id",
+        "id_number",
+        "name",
+        "benefit_code",
+        "status",
+        "granted_on",
+        "start_on",
+        "end_on",
+        "division",
+        "deleted",
+        amount=_yuan("amount"),
+        updated_at="touched",
+    )
 
 
-COLUMNS = {"setl_d": _settlements, "psn_insu_d": _insurance, "disabled_card": _cards, "low_income_member": _roster,
-           "household_member": _members, "benefit": _benefits}
+COLUMNS = {
+    "setl_d": _settlements,
+    "psn_insu_d": _insurance,
+    "disabled_card": _cards,
+    "low_income_member": _roster,
+    "household_member": _members,
+    "benefit": _benefits,
+}
 
 
 def _yuan(column: str) -> pl.Expr:
     """Fen as a decimal text of yuan, exact."""
     fen = pl.col(column).cast(pl.Int64)
     sign = pl.when(fen < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    return (sign + (fen.abs() // 100).cast(pl.String) + pl.lit(".")
-            + (fen.abs() % 100).cast(pl.String).str.zfill(2)).alias(column)
+    return (
+        sign
+        + (fen.abs() // 100).cast(pl.String)
+        + pl.lit(".")
+        + (fen.abs() % 100).cast(pl.String).str.zfill(2)
+    ).alias(column)
 
 
 def _drop(county: County, folder: Path) -> None:
@@ -154,18 +262,24 @@ def _drop(county: County, folder: Path) -> None:
     rows = life_lines(county.tables["life_event"])
     third = len(rows) // 3
     write_csv(folder / "life-events-001.csv", rows[:third], "utf-8-sig")
-    write_csv(folder / "life-events-002.csv", rows[third:2 * third] + rows[:5], "gb18030")
-    write_csv(folder / "life-events-003.csv", rows[2 * third:-20], "utf-8")
+    write_csv(folder / "life-events-002.csv", rows[third : 2 * third] + rows[:5], "gb18030")
+    write_csv(folder / "life-events-003.csv", rows[2 * third : -20], "utf-8")
     _write_workbook(folder / "life-events-004.xlsx", rows[-20:] + rows[:2])
 
 
 def life_lines(frame: pl.DataFrame) -> list[tuple[str, ...]]:
     """Rows of the drop folder's files, in the order of HEADER."""
     at = frame.select((pl.col("touched") + LOCAL).dt.strftime("%Y-%m-%d %H:%M:%S")).to_series()
-    return [(no, number or "", name, event, on.isoformat(), kind, division, stamp) for
-            (no, number, name, event, on, kind, division), stamp in zip(
-                frame.select("record_no", ID_COLUMN["life_event"], "name", "event", "event_on", "source_kind", "division")
-                .iter_rows(), at, strict=True)]
+    return [
+        (no, number or "", name, event, on.isoformat(), kind, division, stamp)
+        for (no, number, name, event, on, kind, division), stamp in zip(
+            frame.select(
+                "record_no", ID_COLUMN["life_event"], "name", "event", "event_on", "source_kind", "division"
+            ).iter_rows(),
+            at,
+            strict=True,
+        )
+    ]
 
 
 def write_csv(path: Path, rows: Iterable[tuple[str, ...]], encoding: str = "utf-8") -> None:
@@ -193,4 +307,3 @@ def _appear(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     os.replace(part, path)
-

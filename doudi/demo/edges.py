@@ -16,17 +16,54 @@ from doudi.demo import bills
 
 Rows = dict[str, list[dict[str, Any]]]
 TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
-    "low_income_member": {"person": pl.Int64, "tier_code": pl.String, "status": pl.String, "start_date": pl.Date,
-                          "end_date": pl.Date, "exit_reason": pl.String, "deleted": pl.Boolean},
-    "household_member": {"person": pl.Int64, "household_no": pl.String, "relation": pl.String, "is_head": pl.Boolean,
-                         "joined_on": pl.Date, "left_on": pl.Date, "deleted": pl.Boolean},
-    "disabled_card": {"person": pl.Int64, "category": pl.Int32, "grade": pl.Int32, "status": pl.String,
-                      "issue_date": pl.Date, "valid_until": pl.Date, "guardian_certno": pl.String,
-                      "guardian_name": pl.String},
-    "psn_insu_d": {"person": pl.Int64, "psn_idet_type": pl.String, "idet_begndate": pl.Date, "idet_enddate": pl.Date,
-                   "insutype": pl.String, "psn_insu_stas": pl.String, "begndate": pl.Date, "prem_subs_amt": pl.Int32},
-    "benefit": {"person": pl.Int64, "benefit_code": pl.String, "start_on": pl.Date, "status": pl.String,
-                "granted_on": pl.Date, "end_on": pl.Date, "amount": pl.Int64, "deleted": pl.Boolean},
+    "low_income_member": {
+        "person": pl.Int64,
+        "tier_code": pl.String,
+        "status": pl.String,
+        "start_date": pl.Date,
+        "end_date": pl.Date,
+        "exit_reason": pl.String,
+        "deleted": pl.Boolean,
+    },
+    "household_member": {
+        "person": pl.Int64,
+        "household_no": pl.String,
+        "relation": pl.String,
+        "is_head": pl.Boolean,
+        "joined_on": pl.Date,
+        "left_on": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "disabled_card": {
+        "person": pl.Int64,
+        "category": pl.Int32,
+        "grade": pl.Int32,
+        "status": pl.String,
+        "issue_date": pl.Date,
+        "valid_until": pl.Date,
+        "guardian_certno": pl.String,
+        "guardian_name": pl.String,
+    },
+    "psn_insu_d": {
+        "person": pl.Int64,
+        "psn_idet_type": pl.String,
+        "idet_begndate": pl.Date,
+        "idet_enddate": pl.Date,
+        "insutype": pl.String,
+        "psn_insu_stas": pl.String,
+        "begndate": pl.Date,
+        "prem_subs_amt": pl.Int32,
+    },
+    "benefit": {
+        "person": pl.Int64,
+        "benefit_code": pl.String,
+        "start_on": pl.Date,
+        "status": pl.String,
+        "granted_on": pl.Date,
+        "end_on": pl.Date,
+        "amount": pl.Int64,
+        "deleted": pl.Boolean,
+    },
     "life_event": {"person": pl.Int64, "event": pl.String, "event_on": pl.Date, "source_kind": pl.String},
 }
 
@@ -54,43 +91,98 @@ class _Scene:
     def day(self, back: int) -> date:
         return self.today - timedelta(days=back)
 
-    def bill(self, person: int, fen: int, *, back: int = 1, hour: float = 1.0, vali: str | None = "1") -> None:
+    def bill(
+        self, person: int, fen: int, *, back: int = 1, hour: float = 1.0, vali: str | None = "1"
+    ) -> None:
         # hour counts from local midnight; never before this year began, never after now
         instant = datetime.combine(self.day(back), datetime.min.time(), UTC) + timedelta(hours=hour - 8)
         self.rows["setl_d"].append({"person": person, "fen": fen, "at": instant, "vali": vali})
 
-    def entry(self, person: int, tier: str, *, start: int = 400, end: int | None = None, status: str = "active",
-              deleted: bool = False) -> None:
-        self.rows["low_income_member"].append({
-            "person": person, "tier_code": tier, "status": status, "start_date": self.day(start),
-            "end_date": None if end is None else self.day(end), "exit_reason": None if end is None else "01",
-            "deleted": deleted})
+    def entry(
+        self,
+        person: int,
+        tier: str,
+        *,
+        start: int = 400,
+        end: int | None = None,
+        status: str = "active",
+        deleted: bool = False,
+    ) -> None:
+        self.rows["low_income_member"].append(
+            {
+                "person": person,
+                "tier_code": tier,
+                "status": status,
+                "start_date": self.day(start),
+                "end_date": None if end is None else self.day(end),
+                "exit_reason": None if end is None else "01",
+                "deleted": deleted,
+            }
+        )
 
     def mark(self, person: int, tier: str, *, begin: int = 300, end: int | None = None) -> None:
-        self.rows["psn_insu_d"].append({
-            "person": person, "psn_idet_type": tier, "idet_begndate": self.day(begin),
-            "idet_enddate": None if end is None else self.day(end), "insutype": "310", "psn_insu_stas": "1",
-            "begndate": date(self.today.year, 1, 1), "prem_subs_amt": 38_000})
+        self.rows["psn_insu_d"].append(
+            {
+                "person": person,
+                "psn_idet_type": tier,
+                "idet_begndate": self.day(begin),
+                "idet_enddate": None if end is None else self.day(end),
+                "insutype": "310",
+                "psn_insu_stas": "1",
+                "begndate": date(self.today.year, 1, 1),
+                "prem_subs_amt": 38_000,
+            }
+        )
 
-    def benefit(self, person: int, code: str, *, granted: int = 0, status: str = "active", end: int | None = None) -> None:
-        self.rows["benefit"].append({
-            "person": person, "benefit_code": code, "start_on": self.day(granted), "status": status,
-            "granted_on": self.day(granted), "end_on": None if end is None else self.day(end), "amount": 50_000,
-            "deleted": False})
+    def benefit(
+        self, person: int, code: str, *, granted: int = 0, status: str = "active", end: int | None = None
+    ) -> None:
+        self.rows["benefit"].append(
+            {
+                "person": person,
+                "benefit_code": code,
+                "start_on": self.day(granted),
+                "status": status,
+                "granted_on": self.day(granted),
+                "end_on": None if end is None else self.day(end),
+                "amount": 50_000,
+                "deleted": False,
+            }
+        )
 
-    def card(self, person: int, category: int, grade: int, *, valid: int | None = -900, status: str = "active") -> None:
-        self.rows["disabled_card"].append({
-            "person": person, "category": category, "grade": grade, "status": status, "issue_date": self.day(200),
-            "valid_until": None if valid is None else self.day(valid), "guardian_certno": None, "guardian_name": None})
+    def card(
+        self, person: int, category: int, grade: int, *, valid: int | None = -900, status: str = "active"
+    ) -> None:
+        self.rows["disabled_card"].append(
+            {
+                "person": person,
+                "category": category,
+                "grade": grade,
+                "status": status,
+                "issue_date": self.day(200),
+                "valid_until": None if valid is None else self.day(valid),
+                "guardian_certno": None,
+                "guardian_name": None,
+            }
+        )
 
     def death(self, person: int, *, back: int = 20) -> None:
-        self.rows["life_event"].append({"person": person, "event": "死亡", "event_on": self.day(back),
-                                        "source_kind": "火化"})
+        self.rows["life_event"].append(
+            {"person": person, "event": "死亡", "event_on": self.day(back), "source_kind": "火化"}
+        )
 
     def home(self, person: int, house: str, *, joined: int = 900, left: int | None = None) -> None:
-        self.rows["household_member"].append({
-            "person": person, "household_no": house, "relation": "20", "is_head": False,
-            "joined_on": self.day(joined), "left_on": None if left is None else self.day(left), "deleted": False})
+        self.rows["household_member"].append(
+            {
+                "person": person,
+                "household_no": house,
+                "relation": "20",
+                "is_head": False,
+                "joined_on": self.day(joined),
+                "left_on": None if left is None else self.day(left),
+                "deleted": False,
+            }
+        )
 
 
 def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: datetime) -> Planted:
@@ -99,7 +191,9 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     for turn in range(each):
         for situation in (_lines, _tiers, _aid, _marks, _cards, _deaths, _homes):
             situation(scene, turn)
-    tables = {name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()}
+    tables = {
+        name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()
+    }
     tables["setl_d"] = _bills(scene)
     return Planted(tables, tuple(scene.pool))
 
@@ -109,8 +203,14 @@ def _bills(scene: _Scene) -> pl.DataFrame:
     rng = np.random.default_rng(0)
     latest = scene.now.astimezone(UTC) - timedelta(minutes=30)
     instants = np.array([min(r["at"], latest).timestamp() for r in rows]).astype(np.int64)
-    frame = bills.frame(np.array([r["person"] for r in rows]), np.array([r["fen"] for r in rows]), instants,
-                        np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool), rng)
+    frame = bills.frame(
+        np.array([r["person"] for r in rows]),
+        np.array([r["fen"] for r in rows]),
+        instants,
+        np.ones(len(rows), dtype=bool),
+        np.zeros(len(rows), dtype=bool),
+        rng,
+    )
     frame = frame.with_columns(pl.Series("vali_flag", [r["vali"] for r in rows], pl.String))
     return bills.touched(frame, scene.now, rng)
 
@@ -132,14 +232,21 @@ def _lines(scene: _Scene, _: int) -> None:
     person = scene.someone()
     scene.bill(person, 1_600_000, vali=None)
     newyear = (scene.today - date(scene.today.year, 1, 1)).days
-    scene.bill(scene.someone(), 1_700_000, back=newyear, hour=0.25)        # 00:15 local: still last year in UTC
-    scene.bill(scene.someone(), 1_700_000, back=newyear, hour=-0.25)       # 23:45 local of 31 December
+    scene.bill(scene.someone(), 1_700_000, back=newyear, hour=0.25)  # 00:15 local: still last year in UTC
+    scene.bill(scene.someone(), 1_700_000, back=newyear, hour=-0.25)  # 23:45 local of 31 December
 
 
 def _tiers(scene: _Scene, _: int) -> None:
     """Entered after the bill, left after it, ends today or tomorrow, begins tomorrow, two tiers, refused, deleted."""
-    for start, end, status in ((0, None, "active"), (-1, None, "active"), (400, 0, "active"), (400, -1, "active"),
-                               (400, -1, "exited"), (400, 1, "exited"), (400, None, "refused")):
+    for start, end, status in (
+        (0, None, "active"),
+        (-1, None, "active"),
+        (400, 0, "active"),
+        (400, -1, "active"),
+        (400, -1, "exited"),
+        (400, 1, "exited"),
+        (400, None, "refused"),
+    ):
         person = scene.someone()
         scene.entry(person, "dibao", start=start, end=end, status=status)
         scene.bill(person, 600_000, back=2)
@@ -166,7 +273,12 @@ def _aid(scene: _Scene, _: int) -> None:
 
 def _marks(scene: _Scene, _: int) -> None:
     """Another identity marked, the mark ended today, begins tomorrow; a leaver's mark, ended or not."""
-    for begin, end, tier in ((300, None, "dibao"), (300, 0, "dibao"), (-1, None, "dibao"), (300, None, "qita")):
+    for begin, end, tier in (
+        (300, None, "dibao"),
+        (300, 0, "dibao"),
+        (-1, None, "dibao"),
+        (300, None, "qita"),
+    ):
         person = scene.someone()
         scene.entry(person, "dibao")
         scene.mark(person, tier, begin=begin, end=end)
@@ -209,7 +321,12 @@ def _deaths(scene: _Scene, _: int) -> None:
 def _homes(scene: _Scene, turn: int) -> None:
     """A household beyond its line together; one whose member moved in today; one whose dead member's bill counts."""
     house = f"HX{turn:05d}"
-    for suffix, first, second in (("A", {}, {}), ("B", {"left": 0}, {}), ("C", {"joined": 0}, {}), ("D", {"joined": -1}, {})):
+    for suffix, first, second in (
+        ("A", {}, {}),
+        ("B", {"left": 0}, {}),
+        ("C", {"joined": 0}, {}),
+        ("D", {"joined": -1}, {}),
+    ):
         one, two = scene.someone(), scene.someone()
         scene.home(one, house + suffix, **first)
         scene.home(two, house + suffix, **second)

@@ -45,22 +45,63 @@ QUERIES: dict[str, dict[str, str]] = {
 """What is read of each department's database; everything else of a row is nobody's business here."""
 
 SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
-    "setl_d": {"setl_id": pl.String, "certno": pl.String, "local_day": pl.Date, "psn_part_amt": pl.String,
-               "vali_flag": pl.String},
-    "psn_insu_d": {"psn_no": pl.String, "certno": pl.String, "psn_idet_type": pl.String,
-                   "idet_begndate": pl.Date, "idet_enddate": pl.Date},
-    "disabled_card": {"card_no": pl.String, "certno": pl.String, "category": pl.Int32, "grade": pl.Int32,
-                      "status": pl.String, "valid_until": pl.Date},
-    "low_income_member": {"entry_id": pl.String, "id_number": pl.String, "tier_code": pl.String,
-                          "status": pl.String, "start_date": pl.Date, "end_date": pl.Date,
-                          "deleted": pl.Boolean},
-    "household_member": {"member_id": pl.String, "household_no": pl.String, "id_number": pl.String,
-                         "joined_on": pl.Date, "left_on": pl.Date, "deleted": pl.Boolean},
-    "benefit": {"benefit_id": pl.String, "id_number": pl.String, "benefit_code": pl.String,
-                "status": pl.String, "granted_on": pl.Date, "start_on": pl.Date, "end_on": pl.Date,
-                "deleted": pl.Boolean},
-    "life_event": {"record_no": pl.String, "certno": pl.String, "event": pl.String, "event_on": pl.Date,
-                   "registered_at": pl.Datetime, "arrival": pl.Int64},
+    "setl_d": {
+        "setl_id": pl.String,
+        "certno": pl.String,
+        "local_day": pl.Date,
+        "psn_part_amt": pl.String,
+        "vali_flag": pl.String,
+    },
+    "psn_insu_d": {
+        "psn_no": pl.String,
+        "certno": pl.String,
+        "psn_idet_type": pl.String,
+        "idet_begndate": pl.Date,
+        "idet_enddate": pl.Date,
+    },
+    "disabled_card": {
+        "card_no": pl.String,
+        "certno": pl.String,
+        "category": pl.Int32,
+        "grade": pl.Int32,
+        "status": pl.String,
+        "valid_until": pl.Date,
+    },
+    "low_income_member": {
+        "entry_id": pl.String,
+        "id_number": pl.String,
+        "tier_code": pl.String,
+        "status": pl.String,
+        "start_date": pl.Date,
+        "end_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "household_member": {
+        "member_id": pl.String,
+        "household_no": pl.String,
+        "id_number": pl.String,
+        "joined_on": pl.Date,
+        "left_on": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "benefit": {
+        "benefit_id": pl.String,
+        "id_number": pl.String,
+        "benefit_code": pl.String,
+        "status": pl.String,
+        "granted_on": pl.Date,
+        "start_on": pl.Date,
+        "end_on": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "life_event": {
+        "record_no": pl.String,
+        "certno": pl.String,
+        "event": pl.String,
+        "event_on": pl.Date,
+        "registered_at": pl.Datetime,
+        "arrival": pl.Int64,
+    },
 }
 
 
@@ -121,25 +162,40 @@ def _csv(data: bytes, name: str) -> pl.DataFrame:
     booleans = [c for c, t in SCHEMAS[name].items() if t is pl.Boolean]
     as_read = {c: pl.String if c in booleans else t for c, t in SCHEMAS[name].items()}
     frame = pl.read_csv(data, schema=as_read)
-    return frame.with_columns(pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean)
-                              for c in booleans)
+    return frame.with_columns(
+        pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean)
+        for c in booleans
+    )
 
 
 def life_events(drop: Path) -> pl.DataFrame:
     """Every row of the drop folder, pending or done, in the order of the files' names."""
-    files = sorted((p for folder in (drop, drop / "done") for p in folder.glob("*")
-                    if p.suffix.lower() in (".csv", ".xlsx")), key=lambda p: p.name)
+    files = sorted(
+        (
+            p
+            for folder in (drop, drop / "done")
+            for p in folder.glob("*")
+            if p.suffix.lower() in (".csv", ".xlsx")
+        ),
+        key=lambda p: p.name,
+    )
     rows: list[dict[str, object]] = []
     for path in files:
         for line in _lines(path):
-            rows.append({
-                "record_no": line["记录编号"], "certno": line["证件号码"] or None, "event": line["事件"],
-                "event_on": date.fromisoformat(line["事件日期"][:10]), "registered_at": line["登记时间"],
-                "arrival": len(rows),
-            })
+            rows.append(
+                {
+                    "record_no": line["记录编号"],
+                    "certno": line["证件号码"] or None,
+                    "event": line["事件"],
+                    "event_on": date.fromisoformat(line["事件日期"][:10]),
+                    "registered_at": line["登记时间"],
+                    "arrival": len(rows),
+                }
+            )
     schema = {**SCHEMAS["life_event"], "registered_at": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
-        pl.col("registered_at").str.to_datetime("%Y-%m-%d %H:%M:%S%.f"))
+        pl.col("registered_at").str.to_datetime("%Y-%m-%d %H:%M:%S%.f")
+    )
 
 
 def _lines(path: Path) -> Iterable[dict[str, str]]:
@@ -170,8 +226,10 @@ def recompute(tables: dict[str, pl.DataFrame], today: date, late_days: int = LAT
 
 def keyed(conditions: pl.DataFrame, linking: bytes) -> dict[str, Row]:
     """The same list under the hub's names: condition_id to its row. `linking` is the linking key."""
-    keys = {subject: persons.person_key(persons.normalise_id(subject), linking)
-            for subject in conditions.filter(pl.col("rule") != "H01")["subject"].unique()}
+    keys = {
+        subject: persons.person_key(persons.normalise_id(subject), linking)
+        for subject in conditions.filter(pl.col("rule") != "H01")["subject"].unique()
+    }
     result = {}
     for rule, subject, episode, level, department, kind, fen in conditions.iter_rows():
         key = persons.household_key(COUNTY, subject, linking) if rule == "H01" else keys[subject]

@@ -65,7 +65,9 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     household = np.repeat(np.arange(count), sizes)[:count]
     houses = int(household[-1]) + 1
     place = rng.integers(0, TOWNS * VILLAGES, size=houses)
-    division = np.array([f"{COUNTY}{101 + v // VILLAGES}{201 + v % VILLAGES}" for v in range(TOWNS * VILLAGES)])
+    division = np.array(
+        [f"{COUNTY}{101 + v // VILLAGES}{201 + v % VILLAGES}" for v in range(TOWNS * VILLAGES)]
+    )
     first_of_house = np.r_[True, household[1:] != household[:-1]]
     age_days = (rng.beta(1.6, 1.9, size=count) * 96 * 365.25).astype(np.int64)
     # Nobody's household is headed by a child.
@@ -75,16 +77,20 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(130, houses))
     syllables = np.array([f"测{s}{b}" for s in _STEMS for b in _BRANCHES])
     numbers = id_numbers(born)
-    return People(pl.DataFrame({
-        "person": np.arange(count),
-        "id_number": numbers,
-        "name": syllables[rng.integers(0, len(syllables), size=count)],
-        "born": pl.Series(born.astype("datetime64[D]")),
-        "age": (age_days // 365.25).astype(np.int32),
-        "house": household,
-        "household_no": np.char.add("H", np.char.zfill(household.astype("U7"), 7)),
-        "division": division[place[household]],
-        "head": first_of_house,
-        "reserved": reserved[household],
-        "tel": np.char.add("990", np.char.zfill(rng.integers(0, 10**8, size=count).astype("U8"), 8)),
-    }))
+    return People(
+        pl.DataFrame(
+            {
+                "person": np.arange(count),
+                "id_number": numbers,
+                "name": syllables[rng.integers(0, len(syllables), size=count)],
+                "born": pl.Series(born.astype("datetime64[D]")),
+                "age": (age_days // 365.25).astype(np.int32),
+                "house": household,
+                "household_no": np.char.add("H", np.char.zfill(household.astype("U7"), 7)),
+                "division": division[place[household]],
+                "head": first_of_house,
+                "reserved": reserved[household],
+                "tel": np.char.add("990", np.char.zfill(rng.integers(0, 10**8, size=count).astype("U8"), 8)),
+            }
+        )
+    )

@@ -19,23 +19,35 @@ from doudi.demo.county import BAD_IDS, TIER_MILLIONS, County
 
 NOW = "clock_timestamp()"
 TODAY = "((now() AT TIME ZONE 'UTC') + interval '8 hours')::date"
-SETL = ("INSERT INTO setl_d (setl_id, psn_no, psn_name, certno, tel, setl_time, begndate, enddate, insutype, med_type, "
-        "insu_admdvs, fixmedins_code, medfee_sumamt, inscp_scp_amt, hifp_pay, fund_pay_sumamt, psn_part_amt, "
-        "psn_cash_pay, refd_setl_flag, vali_flag, dise_codg, resd_division, updt_time) VALUES (%s, %s, %s, %s, %s, "
-        f"now(), {TODAY}, {TODAY}, '390', '21', '990101', 'H99010100001', %s, %s, %s, %s, %s, %s, %s, '1', "
-        f"'J06.900', %s, {NOW})")
-INSURANCE = ("INSERT INTO psn_insu_d (psn_no, psn_name, certno, tel, insutype, insu_admdvs, psn_insu_stas, begndate, "
-             "psn_idet_type, idet_begndate, resd_division, updt_time) "
-             f"VALUES (%s, %s, %s, %s, '310', '990101', '1', {TODAY}, %s, {TODAY}, %s, {NOW})")
-ENTRY = ("INSERT INTO low_income_member (entry_id, id_number, name, tel, household_no, tier_code, status, start_date, "
-         f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, %s, %s, 'active', {TODAY}, %s, false, {NOW})")
-MEMBER = ("INSERT INTO household_member (member_id, household_no, id_number, name, relation, is_head, joined_on, "
-          f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, '20', false, {TODAY}, %s, false, {NOW})")
-BENEFIT = ("INSERT INTO benefit (benefit_id, id_number, name, benefit_code, status, granted_on, start_on, amount, "
-           f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, %s, {TODAY}, {TODAY}, 500.00, %s, false, {NOW})")
-CARD = ("INSERT INTO disabled_card (card_no, name, certno, category, grade, status, first_issue_date, issue_date, "
-        "assess_date, tel, division, updated_at) "
-        f"VALUES (%s, %s, %s, %s, %s, 'active', {TODAY}, {TODAY}, {TODAY}, %s, %s, {NOW})")
+SETL = (
+    "INSERT INTO setl_d (setl_id, psn_no, psn_name, certno, tel, setl_time, begndate, enddate, insutype, med_type, "
+    "insu_admdvs, fixmedins_code, medfee_sumamt, inscp_scp_amt, hifp_pay, fund_pay_sumamt, psn_part_amt, "
+    "psn_cash_pay, refd_setl_flag, vali_flag, dise_codg, resd_division, updt_time) VALUES (%s, %s, %s, %s, %s, "
+    f"now(), {TODAY}, {TODAY}, '390', '21', '990101', 'H99010100001', %s, %s, %s, %s, %s, %s, %s, '1', "
+    f"'J06.900', %s, {NOW})"
+)
+INSURANCE = (
+    "INSERT INTO psn_insu_d (psn_no, psn_name, certno, tel, insutype, insu_admdvs, psn_insu_stas, begndate, "
+    "psn_idet_type, idet_begndate, resd_division, updt_time) "
+    f"VALUES (%s, %s, %s, %s, '310', '990101', '1', {TODAY}, %s, {TODAY}, %s, {NOW})"
+)
+ENTRY = (
+    "INSERT INTO low_income_member (entry_id, id_number, name, tel, household_no, tier_code, status, start_date, "
+    f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, %s, %s, 'active', {TODAY}, %s, false, {NOW})"
+)
+MEMBER = (
+    "INSERT INTO household_member (member_id, household_no, id_number, name, relation, is_head, joined_on, "
+    f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, '20', false, {TODAY}, %s, false, {NOW})"
+)
+BENEFIT = (
+    "INSERT INTO benefit (benefit_id, id_number, name, benefit_code, status, granted_on, start_on, amount, "
+    f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, %s, {TODAY}, {TODAY}, 500.00, %s, false, {NOW})"
+)
+CARD = (
+    "INSERT INTO disabled_card (card_no, name, certno, category, grade, status, first_issue_date, issue_date, "
+    "assess_date, tel, division, updated_at) "
+    f"VALUES (%s, %s, %s, %s, %s, 'active', {TODAY}, {TODAY}, {TODAY}, %s, %s, {NOW})"
+)
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -77,7 +89,8 @@ class Stream:
         self.unidentified = self.county.unidentified
         tables, folk = self.county.tables, self.county.people.frame
         self._id, self._name, self._tel, self._division, self._house = (
-            folk[c].to_list() for c in ("id_number", "name", "tel", "division", "household_no"))
+            folk[c].to_list() for c in ("id_number", "name", "tel", "division", "household_no")
+        )
         bills = _known(tables["setl_d"], "setl_id")
         self._bills = list(bills.select("setl_id", "person", "psn_part_amt").iter_rows())
         sums = bills.group_by("person", maintain_order=True).agg(pl.col("psn_part_amt").sum())
@@ -89,8 +102,11 @@ class Stream:
         marked = set(insured.filter(pl.col("psn_idet_type").is_not_null())["person"])
         self._unmarked = [e for e in self._entries if e[1] not in marked and e[1] in self._policy]
         cards = tables["disabled_card"].filter(pl.col("certno").str.len_chars() > 0)
-        self._cards = list(cards.filter(pl.col("canonical") == pl.col("card_no").str.slice(0, 18))
-                           .select("card_no", "person").iter_rows())
+        self._cards = list(
+            cards.filter(pl.col("canonical") == pl.col("card_no").str.slice(0, 18))
+            .select("card_no", "person")
+            .iter_rows()
+        )
         members = _known(tables["household_member"], "member_id").filter(pl.col("left_on").is_null())
         self._members = list(members.select("member_id", "person").iter_rows())
         running = _known(tables["benefit"], "benefit_id").filter(pl.col("status") == "active")
@@ -123,13 +139,36 @@ class Stream:
 
     def _mix(self) -> dict[Maker, float]:
         return {
-            self._bill: 60, self._large_bill: 1.2, self._reversal: 2, self._corrected_amount: 2, self._invalid: 0.5,
-            self._vanished: 0.5, self._no_id: 0.3, self._id_mended: 0.15, self._bill_of_another: 0.3,
-            self._touched: 2, self._late_bill: 1, self._insurance_moved: 8, self._marked: 2.5, self._mark_ended: 0.4,
-            self._new_policy: 0.3, self._entered: 1, self._left: 0.5, self._entry_deleted: 0.1,
-            self._entry_of_another: 0.1, self._moved: 0.8, self._joined: 0.5, self._aided: 1.2, self._care: 0.5,
-            self._stopped: 0.4, self._funeral: 0.3, self._new_card: 0.8, self._card_cancelled: 0.3,
-            self._card_regraded: 0.5, self._died: 0.3, self._revoked: 0.03,
+            self._bill: 60,
+            self._large_bill: 1.2,
+            self._reversal: 2,
+            self._corrected_amount: 2,
+            self._invalid: 0.5,
+            self._vanished: 0.5,
+            self._no_id: 0.3,
+            self._id_mended: 0.15,
+            self._bill_of_another: 0.3,
+            self._touched: 2,
+            self._late_bill: 1,
+            self._insurance_moved: 8,
+            self._marked: 2.5,
+            self._mark_ended: 0.4,
+            self._new_policy: 0.3,
+            self._entered: 1,
+            self._left: 0.5,
+            self._entry_deleted: 0.1,
+            self._entry_of_another: 0.1,
+            self._moved: 0.8,
+            self._joined: 0.5,
+            self._aided: 1.2,
+            self._care: 0.5,
+            self._stopped: 0.4,
+            self._funeral: 0.3,
+            self._new_card: 0.8,
+            self._card_cancelled: 0.3,
+            self._card_regraded: 0.5,
+            self._died: 0.3,
+            self._revoked: 0.03,
         }
 
     def _key(self, letter: str) -> str:
@@ -156,13 +195,26 @@ class Stream:
 
     # ------------------------------------------------------------------------------------------ medical insurance
 
-    def _setl(self, person: int, fen: int, *, number: str | None | bool = True, refund: bool = False) -> tuple[str, Statement]:
+    def _setl(
+        self, person: int, fen: int, *, number: str | None | bool = True, refund: bool = False
+    ) -> tuple[str, Statement]:
         key = self._key("S")
         total = fen * 5 // 2
         certno = self._id[person] if number is True else number
         money = [_yuan(v) for v in (total, total - fen // 2, total - fen, total - fen, fen, fen)]
-        return key, (SETL, (key, f"P{person}", self._name[person], certno, self._tel[person], *money,
-                            "1" if refund else "0", self._division[person]))
+        return key, (
+            SETL,
+            (
+                key,
+                f"P{person}",
+                self._name[person],
+                certno,
+                self._tel[person],
+                *money,
+                "1" if refund else "0",
+                self._division[person],
+            ),
+        )
 
     def _fen(self) -> int:
         return int(100 * self._rng.lognormal(np.log(150), 1.3)) + 100
@@ -178,7 +230,9 @@ class Stream:
             person = self._actors.pop()
             _, statement = self._setl(person, int(self._rng.integers(1_500_001, 3_000_000)))
             return Change("medical", (statement,), begins=("R04", self._id[person], ""))
-        return Change("medical", (self._setl(self._person(), int(self._rng.integers(600_000, 3_000_000)))[1],))
+        return Change(
+            "medical", (self._setl(self._person(), int(self._rng.integers(600_000, 3_000_000)))[1],)
+        )
 
     def _reversal(self) -> Change | None:
         if (bill := self._pop(self._bills)) is None:
@@ -190,14 +244,23 @@ class Stream:
             return None
         fen = max(100, bill[2] + int(self._rng.integers(-50_000, 50_000)))
         self._bills.append((bill[0], bill[1], fen))
-        return Change("medical", ((f"UPDATE setl_d SET psn_part_amt = %s, updt_time = {NOW} WHERE setl_id = %s",
-                                   (_yuan(fen), bill[0])),))
+        return Change(
+            "medical",
+            (
+                (
+                    f"UPDATE setl_d SET psn_part_amt = %s, updt_time = {NOW} WHERE setl_id = %s",
+                    (_yuan(fen), bill[0]),
+                ),
+            ),
+        )
 
     def _invalid(self) -> Change | None:
         if (bill := self._pop(self._bills)) is None:
             return None
-        return Change("medical", ((f"UPDATE setl_d SET vali_flag = '0', updt_time = {NOW} WHERE setl_id = %s",
-                                   (bill[0],)),))
+        return Change(
+            "medical",
+            ((f"UPDATE setl_d SET vali_flag = '0', updt_time = {NOW} WHERE setl_id = %s", (bill[0],)),),
+        )
 
     def _vanished(self) -> Change | None:
         if (bill := self._pop(self._bills)) is None:
@@ -223,8 +286,15 @@ class Stream:
 
     def _bill_to(self, key: str) -> Change:
         person = self._person()
-        return Change("medical", ((f"UPDATE setl_d SET certno = %s, psn_name = %s, updt_time = {NOW} WHERE setl_id = %s",
-                                   (*self._who(person), key)),))
+        return Change(
+            "medical",
+            (
+                (
+                    f"UPDATE setl_d SET certno = %s, psn_name = %s, updt_time = {NOW} WHERE setl_id = %s",
+                    (*self._who(person), key),
+                ),
+            ),
+        )
 
     def _touched(self) -> Change | None:
         if (bill := self._pick(self._bills)) is None:
@@ -238,30 +308,69 @@ class Stream:
         person = self._person()
         if person not in self._policy:
             return None
-        return Change("medical", ((f"UPDATE psn_insu_d SET tel = %s, updt_time = {NOW} WHERE psn_no = %s",
-                                   (f"990{int(self._rng.integers(10**8)):08d}", self._policy[person])),))
+        return Change(
+            "medical",
+            (
+                (
+                    f"UPDATE psn_insu_d SET tel = %s, updt_time = {NOW} WHERE psn_no = %s",
+                    (f"990{int(self._rng.integers(10**8)):08d}", self._policy[person]),
+                ),
+            ),
+        )
 
     def _marked(self) -> Change | None:
-        entry = self._unmarked.pop(0) if self._unmarked and self._rng.random() < 0.3 else self._pick(self._entries)
+        entry = (
+            self._unmarked.pop(0)
+            if self._unmarked and self._rng.random() < 0.3
+            else self._pick(self._entries)
+        )
         if entry is None or entry[1] not in self._policy:
             return None
-        return Change("medical", ((
-            f"UPDATE psn_insu_d SET psn_idet_type = %s, idet_begndate = {TODAY}, idet_enddate = NULL, updt_time = {NOW} "
-            "WHERE psn_no = %s", (entry[2], self._policy[entry[1]])),))
+        return Change(
+            "medical",
+            (
+                (
+                    f"UPDATE psn_insu_d SET psn_idet_type = %s, idet_begndate = {TODAY}, idet_enddate = NULL, updt_time = {NOW} "
+                    "WHERE psn_no = %s",
+                    (entry[2], self._policy[entry[1]]),
+                ),
+            ),
+        )
 
     def _mark_ended(self) -> Change | None:
         entry = self._pick(self._entries)
         if entry is None or entry[1] not in self._policy:
             return None
-        return Change("medical", ((f"UPDATE psn_insu_d SET idet_enddate = {TODAY}, updt_time = {NOW} WHERE psn_no = %s",
-                                   (self._policy[entry[1]],)),))
+        return Change(
+            "medical",
+            (
+                (
+                    f"UPDATE psn_insu_d SET idet_enddate = {TODAY}, updt_time = {NOW} WHERE psn_no = %s",
+                    (self._policy[entry[1]],),
+                ),
+            ),
+        )
 
     def _new_policy(self) -> Change | None:
         if (entry := self._pick(self._entries)) is None:
             return None
         person = entry[1]
-        return Change("medical", ((INSURANCE, (self._key("P"), self._name[person], self._id[person], self._tel[person],
-                                               entry[2], self._division[person])),))
+        return Change(
+            "medical",
+            (
+                (
+                    INSURANCE,
+                    (
+                        self._key("P"),
+                        self._name[person],
+                        self._id[person],
+                        self._tel[person],
+                        entry[2],
+                        self._division[person],
+                    ),
+                ),
+            ),
+        )
 
     # ---------------------------------------------------------------------------------------------- civil affairs
 
@@ -272,29 +381,66 @@ class Stream:
         entry = (key, person, tier)
         self._entries.append(entry)
         self._unmarked.append(entry)
-        return Change("civil", ((ENTRY, (key, *self._who(person), self._tel[person], self._house[person], tier,
-                                         self._division[person])),),
-                      begins=("R09", self._id[person], key) if fresh else None)
+        return Change(
+            "civil",
+            (
+                (
+                    ENTRY,
+                    (
+                        key,
+                        *self._who(person),
+                        self._tel[person],
+                        self._house[person],
+                        tier,
+                        self._division[person],
+                    ),
+                ),
+            ),
+            begins=("R09", self._id[person], key) if fresh else None,
+        )
 
     def _left(self) -> Change | None:
         if (entry := self._pop(self._entries)) is None:
             return None
-        return Change("civil", ((f"UPDATE low_income_member SET status = 'exited', end_date = {TODAY}, exit_reason = '01', "
-                                 f"updated_at = {NOW} WHERE entry_id = %s", (entry[0],)),))
+        return Change(
+            "civil",
+            (
+                (
+                    f"UPDATE low_income_member SET status = 'exited', end_date = {TODAY}, exit_reason = '01', "
+                    f"updated_at = {NOW} WHERE entry_id = %s",
+                    (entry[0],),
+                ),
+            ),
+        )
 
     def _entry_deleted(self) -> Change | None:
         if (entry := self._pop(self._entries)) is None:
             return None
-        return Change("civil", ((f"UPDATE low_income_member SET deleted = true, updated_at = {NOW} WHERE entry_id = %s",
-                                 (entry[0],)),))
+        return Change(
+            "civil",
+            (
+                (
+                    f"UPDATE low_income_member SET deleted = true, updated_at = {NOW} WHERE entry_id = %s",
+                    (entry[0],),
+                ),
+            ),
+        )
 
     def _entry_of_another(self) -> Change | None:
         if (entry := self._pop(self._entries)) is None:
             return None
         person = self._person()
         self._entries.append((entry[0], person, entry[2]))
-        return Change("civil", ((f"UPDATE low_income_member SET id_number = %s, name = %s, updated_at = {NOW} "
-                                 "WHERE entry_id = %s", (*self._who(person), entry[0])),))
+        return Change(
+            "civil",
+            (
+                (
+                    f"UPDATE low_income_member SET id_number = %s, name = %s, updated_at = {NOW} "
+                    "WHERE entry_id = %s",
+                    (*self._who(person), entry[0]),
+                ),
+            ),
+        )
 
     def _moved(self) -> Change | None:
         """Leaves one household and joins another in one transaction."""
@@ -302,15 +448,25 @@ class Stream:
             return None
         person, key, target = member[1], self._key("M"), self._person()
         self._members.append((key, person))
-        return Change("civil", (
-            (f"UPDATE household_member SET left_on = {TODAY}, updated_at = {NOW} WHERE member_id = %s", (member[0],)),
-            (MEMBER, (key, self._house[target], *self._who(person), self._division[person]))))
+        return Change(
+            "civil",
+            (
+                (
+                    f"UPDATE household_member SET left_on = {TODAY}, updated_at = {NOW} WHERE member_id = %s",
+                    (member[0],),
+                ),
+                (MEMBER, (key, self._house[target], *self._who(person), self._division[person])),
+            ),
+        )
 
     def _joined(self) -> Change:
         """May leave somebody in two households at once: that happens."""
         person, key = self._person(), self._key("M")
         self._members.append((key, person))
-        return Change("civil", ((MEMBER, (key, self._house[self._person()], *self._who(person), self._division[person])),))
+        return Change(
+            "civil",
+            ((MEMBER, (key, self._house[self._person()], *self._who(person), self._division[person])),),
+        )
 
     def _give(self, person: int, code: str, status: str = "active") -> Change:
         key = self._key("B")
@@ -329,8 +485,16 @@ class Stream:
     def _stopped(self) -> Change | None:
         if (benefit := self._pop(self._benefits)) is None:
             return None
-        return Change("civil", ((f"UPDATE benefit SET status = 'stopped', end_on = {TODAY}, updated_at = {NOW} "
-                                 "WHERE benefit_id = %s", (benefit[0],)),))
+        return Change(
+            "civil",
+            (
+                (
+                    f"UPDATE benefit SET status = 'stopped', end_on = {TODAY}, updated_at = {NOW} "
+                    "WHERE benefit_id = %s",
+                    (benefit[0],),
+                ),
+            ),
+        )
 
     def _funeral(self) -> Change | None:
         person = self._pick(sorted(self._dead)[:200])
@@ -344,33 +508,71 @@ class Stream:
         category, grade = int(self._rng.integers(1, 8)), 1 + int(self._rng.integers(2))
         key = f"{self._id[person]}{category}{grade}"
         if not fresh:
-            return Change("disability", ((CARD + " ON CONFLICT (card_no) DO NOTHING", self._card(key, person, category, grade)),))
+            return Change(
+                "disability",
+                ((CARD + " ON CONFLICT (card_no) DO NOTHING", self._card(key, person, category, grade)),),
+            )
         self._cards.append((key, person))
-        return Change("disability", ((CARD, self._card(key, person, category, grade)),),
-                      begins=("R13", self._id[person], key))
+        return Change(
+            "disability",
+            ((CARD, self._card(key, person, category, grade)),),
+            begins=("R13", self._id[person], key),
+        )
 
     def _card(self, key: str, person: int, category: int, grade: int) -> tuple[Any, ...]:
-        return (key, self._name[person], self._id[person], category, grade, self._tel[person], self._division[person])
+        return (
+            key,
+            self._name[person],
+            self._id[person],
+            category,
+            grade,
+            self._tel[person],
+            self._division[person],
+        )
 
     def _card_cancelled(self) -> Change | None:
         if (card := self._pop(self._cards)) is None:
             return None
-        return Change("disability", ((f"UPDATE disabled_card SET status = 'cancelled', updated_at = {NOW} "
-                                      "WHERE card_no = %s", (card[0],)),))
+        return Change(
+            "disability",
+            (
+                (
+                    f"UPDATE disabled_card SET status = 'cancelled', updated_at = {NOW} WHERE card_no = %s",
+                    (card[0],),
+                ),
+            ),
+        )
 
     def _card_regraded(self) -> Change | None:
         if (card := self._pick(self._cards)) is None:
             return None
-        return Change("disability", ((f"UPDATE disabled_card SET grade = %s, assess_date = {TODAY}, updated_at = {NOW} "
-                                      "WHERE card_no = %s", (int(self._rng.integers(1, 5)), card[0])),))
+        return Change(
+            "disability",
+            (
+                (
+                    f"UPDATE disabled_card SET grade = %s, assess_date = {TODAY}, updated_at = {NOW} "
+                    "WHERE card_no = %s",
+                    (int(self._rng.integers(1, 5)), card[0]),
+                ),
+            ),
+        )
 
     def _died(self) -> Change | None:
-        person = self._pick(self._benefits)[1] if self._benefits and self._rng.random() < 0.6 else self._person()
+        person = (
+            self._pick(self._benefits)[1] if self._benefits and self._rng.random() < 0.6 else self._person()
+        )
         if person in self._dead:
             return None
         self._dead.add(person)
         day = self.county.today - timedelta(days=int(self._rng.integers(0, 5)))
-        line = (self._key("SW"), *self._who(person), "死亡", day.isoformat(), "死亡证明", self._division[person])
+        line = (
+            self._key("SW"),
+            *self._who(person),
+            "死亡",
+            day.isoformat(),
+            "死亡证明",
+            self._division[person],
+        )
         self._deaths.append(line)
         return Change("vital", line=line)
 

@@ -17,48 +17,106 @@ A, B, C, D = "990101196001010015", "990101196001010023", "990101196001010031", "
 
 def tables(**rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     """All tables, empty except for the rows given; columns left out are null."""
-    return {name: pl.DataFrame(rows.get(name, []), schema=schema, orient="row")
-            for name, schema in expected.SCHEMAS.items()}
+    return {
+        name: pl.DataFrame(rows.get(name, []), schema=schema, orient="row")
+        for name, schema in expected.SCHEMAS.items()
+    }
 
 
 def bill(id_number: str, amount: str, day: str = "2026-03-01", **more: Any) -> dict[str, Any]:
-    return {"setl_id": f"S{day}{amount}", "certno": id_number, "local_day": date.fromisoformat(day),
-            "psn_part_amt": amount, **more}
+    return {
+        "setl_id": f"S{day}{amount}",
+        "certno": id_number,
+        "local_day": date.fromisoformat(day),
+        "psn_part_amt": amount,
+        **more,
+    }
 
 
-def entry(id_number: str, tier: str, start: str = "2025-01-01", end: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"entry_id": f"E{tier}{start}", "id_number": id_number, "tier_code": tier, "status": "active",
-            "start_date": date.fromisoformat(start), "end_date": end and date.fromisoformat(end),
-            "deleted": False, **more}
+def entry(
+    id_number: str, tier: str, start: str = "2025-01-01", end: str | None = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "entry_id": f"E{tier}{start}",
+        "id_number": id_number,
+        "tier_code": tier,
+        "status": "active",
+        "start_date": date.fromisoformat(start),
+        "end_date": end and date.fromisoformat(end),
+        "deleted": False,
+        **more,
+    }
 
 
 def aid(id_number: str, day: str, **more: Any) -> dict[str, Any]:
-    return {"benefit_id": f"B{day}", "id_number": id_number, "benefit_code": "temporary_aid", "status": "paid",
-            "granted_on": date.fromisoformat(day), "deleted": False, **more}
+    return {
+        "benefit_id": f"B{day}",
+        "id_number": id_number,
+        "benefit_code": "temporary_aid",
+        "status": "paid",
+        "granted_on": date.fromisoformat(day),
+        "deleted": False,
+        **more,
+    }
 
 
-def gift(id_number: str, code: str, start: str = "2026-01-01", end: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"benefit_id": f"B{code}", "id_number": id_number, "benefit_code": code, "status": "active",
-            "start_on": date.fromisoformat(start), "end_on": end and date.fromisoformat(end), "deleted": False, **more}
+def gift(
+    id_number: str, code: str, start: str = "2026-01-01", end: str | None = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "benefit_id": f"B{code}",
+        "id_number": id_number,
+        "benefit_code": code,
+        "status": "active",
+        "start_on": date.fromisoformat(start),
+        "end_on": end and date.fromisoformat(end),
+        "deleted": False,
+        **more,
+    }
 
 
 def mark(id_number: str, tier: str, begin: str = "2026-01-01", end: str | None = None) -> dict[str, Any]:
-    return {"psn_no": f"P{tier}", "certno": id_number, "psn_idet_type": tier,
-            "idet_begndate": date.fromisoformat(begin), "idet_enddate": end and date.fromisoformat(end)}
+    return {
+        "psn_no": f"P{tier}",
+        "certno": id_number,
+        "psn_idet_type": tier,
+        "idet_begndate": date.fromisoformat(begin),
+        "idet_enddate": end and date.fromisoformat(end),
+    }
 
 
 def card(id_number: str, category: int, grade: int, **more: Any) -> dict[str, Any]:
-    return {"card_no": f"{id_number}{category}{grade}", "certno": id_number, "category": category, "grade": grade,
-            "status": "active", **more}
+    return {
+        "card_no": f"{id_number}{category}{grade}",
+        "certno": id_number,
+        "category": category,
+        "grade": grade,
+        "status": "active",
+        **more,
+    }
 
 
-def death(id_number: str, day: str, at: str = "2026-06-01 08:00:00", no: str = "SW1", arrival: int = 0) -> dict[str, Any]:
-    return {"record_no": no, "certno": id_number, "event": "死亡", "event_on": date.fromisoformat(day),
-            "registered_at": datetime.fromisoformat(at), "arrival": arrival}
+def death(
+    id_number: str, day: str, at: str = "2026-06-01 08:00:00", no: str = "SW1", arrival: int = 0
+) -> dict[str, Any]:
+    return {
+        "record_no": no,
+        "certno": id_number,
+        "event": "死亡",
+        "event_on": date.fromisoformat(day),
+        "registered_at": datetime.fromisoformat(at),
+        "arrival": arrival,
+    }
 
 
 def member(id_number: str, house: str, **more: Any) -> dict[str, Any]:
-    return {"member_id": f"M{id_number}{house}", "household_no": house, "id_number": id_number, "deleted": False, **more}
+    return {
+        "member_id": f"M{id_number}{house}",
+        "household_no": house,
+        "id_number": id_number,
+        "deleted": False,
+        **more,
+    }
 
 
 def standing(found: dict[str, pl.DataFrame], *rules: str, today: date = TODAY) -> list[tuple[Any, ...]]:
@@ -69,15 +127,23 @@ def standing(found: dict[str, pl.DataFrame], *rules: str, today: date = TODAY) -
     return rows.select("rule", "subject", "episode", "level", "fen").rows()
 
 
-@pytest.mark.parametrize(("tier", "rule", "at_line", "level"), [
-    ("tekun", "R01", "1000.00", "orange"), ("dibao", "R02", "5000.00", "orange"),
-    ("bianyuan", "R03", "10000.00", "orange"), ("gangxing", "R03", "10000.00", "orange"),
-    ("jiance", "R03", "10000.00", "orange"), ("qita", "R03", "10000.00", "orange"), (None, "R04", "15000.00", "yellow"),
-])
+@pytest.mark.parametrize(
+    ("tier", "rule", "at_line", "level"),
+    [
+        ("tekun", "R01", "1000.00", "orange"),
+        ("dibao", "R02", "5000.00", "orange"),
+        ("bianyuan", "R03", "10000.00", "orange"),
+        ("gangxing", "R03", "10000.00", "orange"),
+        ("jiance", "R03", "10000.00", "orange"),
+        ("qita", "R03", "10000.00", "orange"),
+        (None, "R04", "15000.00", "yellow"),
+    ],
+)
 def test_the_line_of_each_tier(tier: str | None, rule: str, at_line: str, level: str) -> None:
     roster = [entry(A, tier), entry(B, tier)] if tier else []
-    found = tables(setl_d=[bill(A, at_line), bill(B, at_line), bill(B, "0.01", "2026-05-01")],
-                   low_income_member=roster)
+    found = tables(
+        setl_d=[bill(A, at_line), bill(B, at_line), bill(B, "0.01", "2026-05-01")], low_income_member=roster
+    )
     amount = int(at_line.replace(".", "")) + 1
     assert standing(found, "R01", "R02", "R03", "R04") == [(rule, B, "2026", level, amount)]
 
@@ -88,26 +154,48 @@ def test_three_times_the_line_is_red() -> None:
 
 
 def test_a_reversal_nets_out_and_an_invalid_bill_does_not_count() -> None:
-    found = tables(setl_d=[
-        bill(A, "16000.00"), bill(A, "-16000.00", "2026-03-04"),
-        bill(B, "16000.00", vali_flag="0"), bill(C, "16000.00", vali_flag="1"), bill(D, "15000.00")])
+    found = tables(
+        setl_d=[
+            bill(A, "16000.00"),
+            bill(A, "-16000.00", "2026-03-04"),
+            bill(B, "16000.00", vali_flag="0"),
+            bill(C, "16000.00", vali_flag="1"),
+            bill(D, "15000.00"),
+        ]
+    )
     assert standing(found) == [("R04", C, "2026", "yellow", 1_600_000)]
 
 
 def test_the_strictest_tier_in_force_draws_the_line() -> None:
-    found = tables(setl_d=[bill(A, "1000.01"), bill(B, "5000.01")],
-                   low_income_member=[entry(A, "qita"), entry(A, "tekun"),
-                                      entry(B, "dibao"), entry(B, "tekun", end="2026-11-22")])
+    found = tables(
+        setl_d=[bill(A, "1000.01"), bill(B, "5000.01")],
+        low_income_member=[
+            entry(A, "qita"),
+            entry(A, "tekun"),
+            entry(B, "dibao"),
+            entry(B, "tekun", end="2026-11-22"),
+        ],
+    )
     assert standing(found, "R01", "R02", "R03", "R04") == [
-        ("R01", A, "2026", "orange", 100_001), ("R02", B, "2026", "orange", 500_001)]
+        ("R01", A, "2026", "orange", 100_001),
+        ("R02", B, "2026", "orange", 500_001),
+    ]
 
 
-@pytest.mark.parametrize(("row", "in_force"), [
-    (entry(A, "dibao"), True), (entry(A, "dibao", start="2026-11-22"), True), (entry(A, "dibao", start="2026-11-23"), False),
-    (entry(A, "dibao", end="2026-11-22"), False), (entry(A, "dibao", end="2026-11-23"), True),
-    (entry(A, "dibao", end="2026-11-23", status="exited"), True), (entry(A, "dibao", status="exited"), False),
-    (entry(A, "dibao", status="refused"), False), (entry(A, "dibao", deleted=True), False),
-])
+@pytest.mark.parametrize(
+    ("row", "in_force"),
+    [
+        (entry(A, "dibao"), True),
+        (entry(A, "dibao", start="2026-11-22"), True),
+        (entry(A, "dibao", start="2026-11-23"), False),
+        (entry(A, "dibao", end="2026-11-22"), False),
+        (entry(A, "dibao", end="2026-11-23"), True),
+        (entry(A, "dibao", end="2026-11-23", status="exited"), True),
+        (entry(A, "dibao", status="exited"), False),
+        (entry(A, "dibao", status="refused"), False),
+        (entry(A, "dibao", deleted=True), False),
+    ],
+)
 def test_when_an_entry_is_in_force(row: dict[str, Any], in_force: bool) -> None:
     found = tables(setl_d=[bill(A, "6000.00")], low_income_member=[row])
     assert [r[0] for r in standing(found, "R02")] == ["R02"] * in_force
@@ -115,18 +203,31 @@ def test_when_an_entry_is_in_force(row: dict[str, Any], in_force: bool) -> None:
 
 def test_aid_fulfils_up_to_the_step_it_followed() -> None:
     found = tables(
-        setl_d=[bill(A, "6000.00"), bill(B, "6000.00"), bill(B, "4000.00", "2026-09-01"),
-                bill(C, "6000.00"), bill(D, "6000.00"), bill(D, "1000.00", "2026-09-01")],
+        setl_d=[
+            bill(A, "6000.00"),
+            bill(B, "6000.00"),
+            bill(B, "4000.00", "2026-09-01"),
+            bill(C, "6000.00"),
+            bill(D, "6000.00"),
+            bill(D, "1000.00", "2026-09-01"),
+        ],
         low_income_member=[entry(i, "dibao") for i in (A, B, C, D)],
-        benefit=[aid(A, "2026-03-01"), aid(B, "2026-03-02"), aid(C, "2026-02-28"), aid(D, "2026-04-01")])
+        benefit=[aid(A, "2026-03-01"), aid(B, "2026-03-02"), aid(C, "2026-02-28"), aid(D, "2026-04-01")],
+    )
     # A: on the day itself. B: 10000 is step 2, the aid followed step 1. C: aid came before. D: still step 1.
     assert [(r[1], r[4]) for r in standing(found, "R02")] == [(B, 1_000_000), (C, 600_000)]
 
 
 def test_aid_that_was_stopped_deleted_or_of_another_year_or_kind_is_none() -> None:
-    found = tables(setl_d=[bill(i, "16000.00") for i in (A, B, C, D)],
-                   benefit=[aid(A, "2026-04-01", status="stopped"), aid(B, "2026-04-01", deleted=True),
-                            aid(C, "2025-12-31"), aid(D, "2026-04-01", benefit_code="dibao")])
+    found = tables(
+        setl_d=[bill(i, "16000.00") for i in (A, B, C, D)],
+        benefit=[
+            aid(A, "2026-04-01", status="stopped"),
+            aid(B, "2026-04-01", deleted=True),
+            aid(C, "2025-12-31"),
+            aid(D, "2026-04-01", benefit_code="dibao"),
+        ],
+    )
     assert [r[1] for r in standing(found, "R04")] == [A, B, C, D]
 
 
@@ -137,8 +238,11 @@ def test_a_year_stays_open_for_31_days() -> None:
 
 
 def test_the_dead_have_no_expenditure_alert_but_their_bills_count_for_the_household() -> None:
-    found = tables(setl_d=[bill(A, "16000.00"), bill(B, "9000.01")], life_event=[death(A, "2026-05-01")],
-                   household_member=[member(A, "H1"), member(B, "H1")])
+    found = tables(
+        setl_d=[bill(A, "16000.00"), bill(B, "9000.01")],
+        life_event=[death(A, "2026-05-01")],
+        household_member=[member(A, "H1"), member(B, "H1")],
+    )
     assert standing(found) == [("H01", "H1", "2026", "orange", 2_500_001)]
 
 
@@ -148,90 +252,155 @@ def test_a_household_goes_by_the_tier_of_its_living_members() -> None:
     homes = [member(i, "H1") for i in (A, B, C)]
     alive = tables(setl_d=bills, household_member=homes, low_income_member=roster)
     assert standing(alive, "H01") == [("H01", "H1", "2026", "red", 800_001)]
-    dead = tables(setl_d=bills, household_member=homes, low_income_member=roster, life_event=[death(A, "2026-05-01")])
+    dead = tables(
+        setl_d=bills, household_member=homes, low_income_member=roster, life_event=[death(A, "2026-05-01")]
+    )
     assert standing(dead, "H01") == [("H01", "H1", "2026", "orange", 800_001)]
 
 
 def test_a_household_has_only_its_present_members() -> None:
-    found = tables(setl_d=[bill(i, "13000.00") for i in (A, B, C, D)], household_member=[
-        member(A, "H1"), member(B, "H1", left_on=date(2026, 11, 22)), member(C, "H1", joined_on=date(2026, 11, 23)),
-        member(D, "H1", deleted=True), member(B, "H2", joined_on=date(2026, 11, 22)), member(C, "H2")])
+    found = tables(
+        setl_d=[bill(i, "13000.00") for i in (A, B, C, D)],
+        household_member=[
+            member(A, "H1"),
+            member(B, "H1", left_on=date(2026, 11, 22)),
+            member(C, "H1", joined_on=date(2026, 11, 23)),
+            member(D, "H1", deleted=True),
+            member(B, "H2", joined_on=date(2026, 11, 22)),
+            member(C, "H2"),
+        ],
+    )
     assert [(r[1], r[4]) for r in standing(found, "H01")] == [("H2", 2_600_000)]
 
 
 def test_household_aid_fulfils_by_what_it_followed() -> None:
     homes = [member(A, "H1"), member(B, "H1"), member(C, "H2"), member(D, "H2")]
-    found = tables(setl_d=[bill(i, "13000.00") for i in (A, B, C, D)], household_member=homes,
-                   benefit=[aid(A, "2026-05-01"), aid(B, "2026-05-01"), aid(C, "2026-05-01")])
+    found = tables(
+        setl_d=[bill(i, "13000.00") for i in (A, B, C, D)],
+        household_member=homes,
+        benefit=[aid(A, "2026-05-01"), aid(B, "2026-05-01"), aid(C, "2026-05-01")],
+    )
     # H2: the aid followed 13,000 of 26,000 only, less than one full line of 25,000.
     assert [r[1] for r in standing(found, "H01")] == ["H2"]
 
 
 def test_insurance_must_show_the_identity_of_the_entry() -> None:
-    found = tables(low_income_member=[entry(i, "dibao") for i in (A, B, C, D)],
-                   psn_insu_d=[mark(A, "dibao"), mark(B, "qita"), mark(C, "dibao", end="2026-11-22"),
-                               mark(D, "dibao", begin="2026-11-23")])
+    found = tables(
+        low_income_member=[entry(i, "dibao") for i in (A, B, C, D)],
+        psn_insu_d=[
+            mark(A, "dibao"),
+            mark(B, "qita"),
+            mark(C, "dibao", end="2026-11-22"),
+            mark(D, "dibao", begin="2026-11-23"),
+        ],
+    )
     assert [r[1] for r in standing(found, "R09")] == [B, C, D]
 
 
 def test_two_tiers_want_two_marks_and_the_dead_want_none() -> None:
-    found = tables(low_income_member=[entry(A, "dibao"), entry(A, "jiance"), entry(B, "dibao")],
-                   psn_insu_d=[mark(A, "dibao")], life_event=[death(B, "2026-11-01")])
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(A, "jiance"), entry(B, "dibao")],
+        psn_insu_d=[mark(A, "dibao")],
+        life_event=[death(B, "2026-11-01")],
+    )
     assert standing(found, "R09") == [("R09", A, "Ejiance2025-01-01", "yellow", None)]
 
 
 def test_a_leaver_who_is_still_marked() -> None:
     gone = {"end": "2026-10-01", "status": "exited"}
-    found = tables(low_income_member=[entry(A, "dibao", **gone), entry(B, "dibao", **gone), entry(B, "jiance"),
-                                      entry(D, "dibao", deleted=True)],
-                   psn_insu_d=[mark(i, "dibao") for i in (A, B, C, D)])
+    found = tables(
+        low_income_member=[
+            entry(A, "dibao", **gone),
+            entry(B, "dibao", **gone),
+            entry(B, "jiance"),
+            entry(D, "dibao", deleted=True),
+        ],
+        psn_insu_d=[mark(i, "dibao") for i in (A, B, C, D)],
+    )
     assert standing(found, "R10") == [("R10", A, "Pdibao", "yellow", None)]
 
 
-@pytest.mark.parametrize(("category", "grade", "more", "stands"), [
-    (4, 2, {}, True), (4, 3, {}, False), (5, 3, {}, True), (6, 3, {}, True), (6, 4, {}, False), (1, 1, {}, True),
-    (4, 1, {"status": "cancelled"}, False), (4, 1, {"valid_until": date(2026, 11, 22)}, True),
-    (4, 1, {"valid_until": date(2026, 11, 21)}, False),
-])
-def test_which_cards_earn_the_care_subsidy(category: int, grade: int, more: dict[str, Any], stands: bool) -> None:
+@pytest.mark.parametrize(
+    ("category", "grade", "more", "stands"),
+    [
+        (4, 2, {}, True),
+        (4, 3, {}, False),
+        (5, 3, {}, True),
+        (6, 3, {}, True),
+        (6, 4, {}, False),
+        (1, 1, {}, True),
+        (4, 1, {"status": "cancelled"}, False),
+        (4, 1, {"valid_until": date(2026, 11, 22)}, True),
+        (4, 1, {"valid_until": date(2026, 11, 21)}, False),
+    ],
+)
+def test_which_cards_earn_the_care_subsidy(
+    category: int, grade: int, more: dict[str, Any], stands: bool
+) -> None:
     assert len(standing(tables(disabled_card=[card(A, category, grade, **more)]), "R13")) == stands
 
 
 def test_care_subsidy_paid_or_tekun_needs_no_task() -> None:
-    found = tables(disabled_card=[card(i, 4, 1) for i in (A, B, C, D)], low_income_member=[entry(B, "tekun")],
-                   benefit=[gift(A, "care_subsidy"), gift(C, "care_subsidy", end="2026-11-22"),
-                            gift(D, "care_subsidy", status="stopped")])
+    found = tables(
+        disabled_card=[card(i, 4, 1) for i in (A, B, C, D)],
+        low_income_member=[entry(B, "tekun")],
+        benefit=[
+            gift(A, "care_subsidy"),
+            gift(C, "care_subsidy", end="2026-11-22"),
+            gift(D, "care_subsidy", status="stopped"),
+        ],
+    )
     assert [r[1] for r in standing(found, "R13")] == [C, D]
 
 
 def test_a_death_with_something_still_paid() -> None:
     ids = (A, B, C, D)
-    found = tables(life_event=[death(i, "2026-10-01", no=f"SW{i}") for i in ids],
-                   low_income_member=[entry(A, "qita"), entry(C, "dibao", end="2026-10-15", status="exited")],
-                   benefit=[gift(B, "living_subsidy"), gift(C, "dibao", end="2026-10-15"), aid(D, "2026-09-01")])
+    found = tables(
+        life_event=[death(i, "2026-10-01", no=f"SW{i}") for i in ids],
+        low_income_member=[entry(A, "qita"), entry(C, "dibao", end="2026-10-15", status="exited")],
+        benefit=[gift(B, "living_subsidy"), gift(C, "dibao", end="2026-10-15"), aid(D, "2026-09-01")],
+    )
     assert standing(found, "R32") == [("R32", A, f"SW{A}", "red", None), ("R32", B, f"SW{B}", "red", None)]
 
 
 def test_funeral_subsidy_goes_by_the_day_of_death() -> None:
     ids = (A, B, C, D)
     gone = {"end": "2026-10-15", "status": "exited"}
-    found = tables(life_event=[death(i, "2026-10-01", no=f"SW{i}") for i in ids],
-                   low_income_member=[entry(A, "dibao", **gone), entry(B, "tekun", **gone), entry(C, "qita", **gone),
-                                      entry(D, "dibao", end="2026-10-01", status="exited")],
-                   benefit=[{**aid(B, "2026-10-05"), "benefit_code": "funeral_subsidy"}])
+    found = tables(
+        life_event=[death(i, "2026-10-01", no=f"SW{i}") for i in ids],
+        low_income_member=[
+            entry(A, "dibao", **gone),
+            entry(B, "tekun", **gone),
+            entry(C, "qita", **gone),
+            entry(D, "dibao", end="2026-10-01", status="exited"),
+        ],
+        benefit=[{**aid(B, "2026-10-05"), "benefit_code": "funeral_subsidy"}],
+    )
     assert [r[1] for r in standing(found, "R32F")] == [A]
 
 
 def test_the_latest_registration_of_a_death_counts() -> None:
-    found = tables(life_event=[death(B, "2026-10-01", "2026-10-02 08:00:00", arrival=1),
-                               death(A, "2026-10-01", "2026-10-01 08:00:00", arrival=0),
-                               death(B, "2026-10-01", "2026-10-01 09:00:00", arrival=2)],
-                   benefit=[gift(A, "dibao"), gift(B, "dibao")])
+    found = tables(
+        life_event=[
+            death(B, "2026-10-01", "2026-10-02 08:00:00", arrival=1),
+            death(A, "2026-10-01", "2026-10-01 08:00:00", arrival=0),
+            death(B, "2026-10-01", "2026-10-01 09:00:00", arrival=2),
+        ],
+        benefit=[gift(A, "dibao"), gift(B, "dibao")],
+    )
     assert [r[1] for r in standing(found, "R32")] == [B]
 
 
-@pytest.mark.parametrize("spelling", ["990101600101001", "９９０１０１１９６００１０１００１５", " 990101196001010015 ",
-                                      "990101 19600101 0015", "990101196001010015"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "990101600101001",
+        "９９０１０１１９６００１０１００１５",
+        " 990101196001010015 ",
+        "990101 19600101 0015",
+        "990101196001010015",
+    ],
+)
 def test_spellings_of_one_number_are_one_person(spelling: str) -> None:
     found = tables(setl_d=[bill(A, "8000.00"), bill(spelling, "8000.00", "2026-04-01")])
     assert standing(found) == [("R04", A, "2026", "yellow", 1_600_000)]
@@ -242,20 +411,33 @@ def test_a_check_digit_of_ten_is_an_x_in_either_case() -> None:
     assert [r[1] for r in standing(found)] == [D]
 
 
-@pytest.mark.parametrize("bad", [None, "", "   ", "99010119600101", "990101196001010016", "990101196013010012", "无"])
+@pytest.mark.parametrize(
+    "bad", [None, "", "   ", "99010119600101", "990101196001010016", "990101196013010012", "无"]
+)
 def test_records_without_a_usable_number_are_counted_and_decide_nothing(bad: str | None) -> None:
-    found = tables(setl_d=[bill(bad, "90000.00")], low_income_member=[entry(bad, "dibao"), entry(bad, "qita", deleted=True)],  # type: ignore[arg-type]
-                   life_event=[death(bad, "2026-10-01")])  # type: ignore[arg-type]
+    found = tables(
+        setl_d=[bill(bad, "90000.00")],
+        low_income_member=[entry(bad, "dibao"), entry(bad, "qita", deleted=True)],  # type: ignore[arg-type]
+        life_event=[death(bad, "2026-10-01")],
+    )  # type: ignore[arg-type]
     answer = expected.recompute(found, TODAY)
     assert answer.conditions.height == 0
-    assert sorted(topic for topic, _ in answer.unidentified) == ["civil.roster", "medical.settlement", "vital.life_event"]
+    assert sorted(topic for topic, _ in answer.unidentified) == [
+        "civil.roster",
+        "medical.settlement",
+        "vital.life_event",
+    ]
 
 
 def test_the_drop_folder_is_read_in_every_form(tmp_path: Path) -> None:
     header = "记录编号,证件号码,姓名,事件,事件日期,登记类型,户籍区划,登记时间\n"
     (tmp_path / "done").mkdir()
-    (tmp_path / "done" / "a.csv").write_bytes((header + f"SW1,{A},测甲子,死亡,2026-10-01,火化,990101101201,2026-10-02 08:00:00\n").encode("gb18030"))
-    (tmp_path / "b.csv").write_text(header + "SW2,,测甲子,死亡,2026-10-01,火化,990101101201,2026-10-02 08:00:00\n", "utf-8")
+    (tmp_path / "done" / "a.csv").write_bytes(
+        (header + f"SW1,{A},测甲子,死亡,2026-10-01,火化,990101101201,2026-10-02 08:00:00\n").encode("gb18030")
+    )
+    (tmp_path / "b.csv").write_text(
+        header + "SW2,,测甲子,死亡,2026-10-01,火化,990101101201,2026-10-02 08:00:00\n", "utf-8"
+    )
     (tmp_path / "c.csv.part").write_text("half")
     rows = expected.life_events(tmp_path).select("record_no", "certno", "event_on", "arrival").rows()
     assert rows == [("SW1", A, date(2026, 10, 1), 0), ("SW2", None, date(2026, 10, 1), 1)]

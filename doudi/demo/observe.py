@@ -1,0 +1,149 @@
+"""Sees conditions appear in Redis, and tells when the hub has nothing left to do."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from schemas import topics
+from wire.kafka import admin, partitions_of
+from wire.rediskeys import RedisKeys
+from wire.settings import Settings
+
+
+class Observer(threading.Thread):
+    """Follows the stream of cases and remembers when each condition could first be read standing (UTC seconds)."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="observer", daemon=True)
+        self._client = redis.Redis.from_url(settings.redis)
+        self._keys = RedisKeys(settings.namespace)
+        self._end = threading.Event()
+        self.seen: dict[str, float] = {}
+        self._from = self._last()
+
+    def _last(self) -> bytes:
+        newest = self._client.xrevrange(self._keys.stream, count=1)
+        return newest[0][0] if newest else b"0-0"
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self._end.is_set():
+            found: Any = self._client.xread({self._keys.stream: self._from}, count=500, block=200)
+            if not found:
+                continue
+            entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
+            self._from = entries[-1][0]
+            cases = {fields[b"case_id"].decode() for _, fields in entries}
+            documents = self._client.mget([self._keys.case(c) for c in cases])
+            at = time.time()
+            for document in documents:
+                for condition in json.loads(document)["conditions"] if document else ():
+                    if condition["state"] == "standing":
+                        self.seen.setdefault(condition["condition_id"], at)
+
+    def stop(self) -> None:
+        """End following."""
+        self._end.set()
+        self.join()
+        self._client.close()
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the hub: end of every topic partition, and whoever has still to read."""
+
+    ends: dict[tuple[str, int], int]
+    behind: dict[str, int]
+
+    @property
+    def words(self) -> str:
+        """Who is behind, and by how much."""
+        return ", ".join(f"{who} by {n}" for who, n in sorted(self.behind.items())) or "nobody is behind"
+
+
+PROJECTED = ("hub.case", "hub.identity", "hub.unidentified", "hub.quarantine")
+
+
+class Hub:
+    """Looks at Kafka and Redis from outside. Names are logical (without the namespace)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin = admin(settings)
+        self._redis = redis.Redis.from_url(settings.redis)
+        self._keys = RedisKeys(settings.namespace)
+
+    def ends(self, names: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Next offset of every partition of these topics."""
+        wanted = {
+            TopicPartition(self._settings.topic(n), p): OffsetSpec.latest()
+            for n in names
+            for p in range(partitions_of(self._settings, topics.of(n)))
+        }
+        cut = len(self._settings.namespace)
+        return {
+            (tp.topic[cut:], tp.partition): future.result(10).offset
+            for tp, future in self._admin.list_offsets(wanted).items()
+        }
+
+    def published(self) -> int:
+        """Records of departments on their topics, both lanes."""
+        names = [n for t in topics.DEPARTMENT_TOPICS for n in (t.name, t.backlog)]
+        return sum(self.ends(names).values())
+
+    def look(self) -> Look:
+        """Ends, and lags of stages (by their groups) and of the projection (by its positions)."""
+        ends = {
+            k: v
+            for k, v in self.ends(topics.names()).items()
+            if not k[0].startswith(("task.", "intake.", "hub.tick", "hub.audit", "hub.heartbeat"))
+        }
+        behind: dict[str, int] = {}
+        for stage in ("persons", "households", "casework"):
+            group = f"{self._settings.namespace}doudi-{stage}"
+            lag = sum(
+                max(0, ends[place] - offset)
+                for place, offset in self._committed(group).items()
+                if place in ends
+            )
+            if lag:
+                behind[stage] = lag
+        positions: dict[bytes, bytes] = self._redis.hgetall(self._keys.position)  # type: ignore[assignment]
+        lag = sum(
+            end - int(positions.get(f"{topic}:{p}".encode(), 0))
+            for (topic, p), end in ends.items()
+            if topic in PROJECTED
+        )
+        if lag:
+            behind["projection"] = lag
+        return Look(ends, behind)
+
+    def _committed(self, group: str) -> dict[tuple[str, int], int]:
+        cut = len(self._settings.namespace)
+        future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
+        found = future.result(10).topic_partitions or []
+        return {(tp.topic[cut:], tp.partition): tp.offset for tp in found if tp.offset >= 0}
+
+    def wait_quiet(self, timeout_s: float, settle_s: float, pause_s: float = 0.25) -> float:
+        """Wait until nobody is behind and nothing was added for `settle_s`; returns when it became quiet.
+
+        Raises TimeoutError that says who is not quiet.
+        """
+        until, since, before = time.time() + timeout_s, time.time(), self.look()
+        while time.time() < until:
+            time.sleep(pause_s)
+            now = self.look()
+            if now != before or now.behind:
+                since, before = time.time(), now
+            elif time.time() - since >= settle_s:
+                return since
+        raise TimeoutError(f"the hub is not quiet after {timeout_s:.0f} s: {before.words}")
