@@ -9,6 +9,7 @@ row that began late could never be caught up before the sentinel, so all boundar
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,9 @@ _SYNC = secrets.token_bytes(16)
 
 def read(schema: Schema, bodies: list[bytes]) -> pl.DataFrame | None:
     """The rows of the bodies, or None on any doubt: then read them one by one."""
-    head, sentinel, expected = _frame_of(schema)
+    if (frame_of := _frame_of(schema)) is None:
+        return None
+    head, sentinel, expected = frame_of
     lengths = np.fromiter(map(len, bodies), np.int64, len(bodies))
     total = int(lengths.sum())
     size = _varint(len(bodies) + 1) + _varint(total + len(sentinel))
@@ -52,9 +55,9 @@ def read(schema: Schema, bodies: list[bytes]) -> pl.DataFrame | None:
 
 
 @lru_cache(maxsize=512)
-def _frame_of(schema: Schema) -> tuple[bytes, bytes, tuple[Any, ...]]:
-    """Container header, sentinel body, and the sentinel as decoded."""
-    text = schema.json.encode()
+def _frame_of(schema: Schema) -> tuple[bytes, bytes, tuple[Any, ...]] | None:
+    """Container header, sentinel body, and the sentinel as decoded; None if Polars cannot read the schema."""
+    text = json.dumps(_bare(dict(schema.raw))).encode()
     head = b"".join((
         b"Obj\x01", _varint(2), _varint(11), b"avro.schema", _varint(len(text)), text,
         _varint(10), b"avro.codec", _varint(4), b"null", _varint(0), _SYNC,
@@ -63,8 +66,20 @@ def _frame_of(schema: Schema) -> tuple[bytes, bytes, tuple[Any, ...]]:
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema.parsed, row)
     body = out.getvalue()
-    frame = pl.read_avro(io.BytesIO(b"".join((head, _varint(1), _varint(len(body)), body, _SYNC))))
+    try:
+        frame = pl.read_avro(io.BytesIO(b"".join((head, _varint(1), _varint(len(body)), body, _SYNC))))
+    except (Exception, pl.exceptions.PanicException):
+        return None
     return head, body, frame.row(0)
+
+
+def _bare(kind: Any) -> Any:
+    """A type without documentation and defaults: a writer's schema needs none, and Polars refuses some."""
+    if isinstance(kind, list):
+        return [_bare(some) for some in kind]
+    if isinstance(kind, dict):
+        return {k: v if k == "symbols" else _bare(v) for k, v in kind.items() if k not in ("doc", "default")}
+    return kind
 
 
 def _random(node: Node) -> Any:

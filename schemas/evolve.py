@@ -23,6 +23,17 @@ def adapt(frame: pl.DataFrame, writer: Schema, reader: Schema) -> pl.DataFrame:
     return frame.select([_column(f, known.get(f.name), pl.col(f.name), reader.name) for f in reader.fields])
 
 
+def clashes(one: Schema, other: Schema) -> list[str]:
+    """Why two versions do not read each other's records, both ways; empty if they do."""
+    found = []
+    for writer, reader in ((one, other), (other, one)):
+        try:
+            adapt(writer.empty(), writer, reader)
+        except SchemaError as error:
+            found.append(str(error))
+    return found
+
+
 def _column(field: Field, old: Field | None, value: pl.Expr, where: str) -> pl.Expr:
     where = f"{where}.{field.name}"
     if old is None:

@@ -24,12 +24,16 @@ def values_of(node: Node, name: str) -> st.SearchStrategy[Any]:
         return st.dates()
     if node.logical:
         return st.integers(0, 10_000 * 365 * 86_400_000).map(
-            lambda ms: datetime(1, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms % (9_998 * 365 * 86_400_000)))
+            lambda ms: datetime(1, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms % (9_998 * 365 * 86_400_000))
+        )
     if name.endswith("_fen"):
         return st.integers(-judge.MOST_FEN, judge.MOST_FEN) | st.integers(-200, 200)
     return {
-        "string": TEXT, "int": st.integers(-2**31, 2**31 - 1), "long": st.integers(-2**63, 2**63 - 1),
-        "boolean": st.booleans(), "enum": st.sampled_from(node.symbols or ("",)),
+        "string": TEXT,
+        "int": st.integers(-(2**31), 2**31 - 1),
+        "long": st.integers(-(2**63), 2**63 - 1),
+        "boolean": st.booleans(),
+        "enum": st.sampled_from(node.symbols or ("",)),
     }[node.kind]
 
 
@@ -39,8 +43,11 @@ def field_values(field: Field) -> st.SearchStrategy[Any]:
 
 
 def slices(name: str, least: int = 0, most: int = 20) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.lists(st.fixed_dictionaries({f.name: field_values(f) for f in load.schema(name).fields}),
-                    min_size=least, max_size=most)
+    return st.lists(
+        st.fixed_dictionaries({f.name: field_values(f) for f in load.schema(name).fields}),
+        min_size=least,
+        max_size=most,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,10 +69,19 @@ def damage(draw: st.DrawFn, body: bytes) -> bytes:
     at = draw(st.integers(0, len(body)))
     some = draw(st.binary(max_size=6))
     cut = draw(st.integers(0, 6))
-    return draw(st.sampled_from([
-        body[:at], body[:at] + some + body[at:], body[:at] + body[at + cut:], body[:at] + some + body[at + cut:],
-        body[:at] + some + body[at + len(some):], body + some, some,
-    ]))
+    return draw(
+        st.sampled_from(
+            [
+                body[:at],
+                body[:at] + some + body[at:],
+                body[:at] + body[at + cut :],
+                body[:at] + some + body[at + cut :],
+                body[:at] + some + body[at + len(some) :],
+                body + some,
+                some,
+            ]
+        )
+    )
 
 
 @pytest.mark.parametrize("name", ["vital.life_event", "medical.settlement", "civil.household"])
@@ -93,14 +109,17 @@ def test_damage_stays_where_it_is(name: str, data: st.DataObject) -> None:
     assert found.index.tolist() == [i for i, one in enumerate(alone) if not one.bad]
     assert found.frame.to_dicts() == [row for one in alone for row in one.frame.to_dicts()]
     assert [(b.index, b.reason) for b in found.bad] == [
-        (i, one.bad[0].reason) for i, one in enumerate(alone) if one.bad]
+        (i, one.bad[0].reason) for i, one in enumerate(alone) if one.bad
+    ]
     for i, value in enumerate(values):
         if value == whole[i]:
             assert i in found.index, "an undamaged message was refused"
     for row, value in zip(found.frame.to_dicts(), [values[i] for i in found.index], strict=True):
-        assert codec.encode(schema, [row], 4)[0] == value, "accepted although it is not what the row encodes to"
+        assert codec.encode(schema, [row], 4)[0] == value, (
+            "accepted although it is not what the row encodes to"
+        )
 
 
 def test_the_strategy_reaches_both_ends_of_time() -> None:
-    assert judge.FIRST_DAY == (date.min - date(1970, 1, 1)).days
-    assert judge.LAST_DAY == (date.max - date(1970, 1, 1)).days
+    assert (date.min - date(1970, 1, 1)).days == judge.FIRST_DAY
+    assert (date.max - date(1970, 1, 1)).days == judge.LAST_DAY

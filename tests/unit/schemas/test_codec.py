@@ -21,8 +21,15 @@ WRITERS = codec.fixed({7: SETTLEMENT})
 def rows(count: int, **change: Any) -> list[dict[str, Any]]:
     base = samples.row_of(SETTLEMENT)
     return [
-        {**base, "event_id": f"e{i}", "record_id": f"r{i}", "person_key": f"{i:032x}", "record_version": i * 977,
-         "psn_part_amt_fen": (i % 7) * 12_345 - 3 if i % 3 else None, **change}
+        {
+            **base,
+            "event_id": f"e{i}",
+            "record_id": f"r{i}",
+            "person_key": f"{i:032x}",
+            "record_version": i * 977,
+            "psn_part_amt_fen": (i % 7) * 12_345 - 3 if i % 3 else None,
+            **change,
+        }
         for i in range(count)
     ]
 
@@ -49,7 +56,9 @@ def test_rows_come_back_as_they_went(count: int) -> None:
 def test_every_schema_packs_the_same_bytes_by_row_and_by_column(name: str) -> None:
     schema = load.schema(name)
     base = samples.row_of(schema)
-    bare = {f.name: None if f.nullable else [] if f.node.kind == "array" else base[f.name] for f in schema.fields}
+    bare = {
+        f.name: None if f.nullable else [] if f.node.kind == "array" else base[f.name] for f in schema.fields
+    }
     many = {f.name: base[f.name] * 3 if f.node.kind == "array" else base[f.name] for f in schema.fields}
     some = [base, bare, many] * 30
     by_row = [codec.encode(schema, [row], 1)[0] for row in some]
@@ -62,14 +71,15 @@ def test_every_schema_packs_the_same_bytes_by_row_and_by_column(name: str) -> No
     assert frame.to_dicts() == some
 
 
-def good_neighbours(bad_value: bytes | None, bad_key: bytes | None = None, *, at: int = 5, count: int = 12,
-                    **how: Any) -> codec.Bad:
+def good_neighbours(
+    bad_value: bytes | None, bad_key: bytes | None = None, *, at: int = 5, count: int = 12, **how: Any
+) -> codec.Bad:
     some = rows(count)
     values, keys = wire(some)
     values[at] = bad_value
     keys[at] = keys[at] if bad_key is None else bad_key
     found = read(values, keys, **how)
-    assert found.frame.to_dicts() == some[:at] + some[at + 1:]
+    assert found.frame.to_dicts() == some[:at] + some[at + 1 :]
     assert found.index.tolist() == [i for i in range(count) if i != at]
     assert [b.index for b in found.bad] == [at]
     return found.bad[0]
@@ -79,25 +89,31 @@ GOOD = codec.encode(SETTLEMENT, rows(6)[5:], 7)[0]
 BODY = GOOD[5:]
 
 
-@pytest.mark.parametrize(("value", "reason"), [
-    (None, "null_value"),
-    (b"", "bad_magic"),
-    (b"\x01" + GOOD[1:], "bad_magic"),
-    (b"{}", "bad_magic"),
-    (GOOD[:3], "truncated"),
-    (GOOD[:5], "truncated"),
-    (GOOD[:-1], "truncated"),
-    (GOOD[:40], "truncated"),
-    (GOOD + b"\x00", "trailing_bytes"),
-    (GOOD + GOOD[5:], "trailing_bytes"),
-    (struct.pack(">bI", 0, 99) + BODY, "unknown_schema"),
-    (GOOD + b"\x00" * 70_000, "too_large"),
-    (GOOD[:5] + b"\xff" * 40, "undecodable"),
-    (GOOD[:5] + b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" + BODY, "truncated"),
-    (GOOD[:5] + b"\x04\xff\xfe" + BODY[3:], "undecodable"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "null_value"),
+        (b"", "bad_magic"),
+        (b"\x01" + GOOD[1:], "bad_magic"),
+        (b"{}", "bad_magic"),
+        (GOOD[:3], "truncated"),
+        (GOOD[:5], "truncated"),
+        (GOOD[:-1], "truncated"),
+        (GOOD[:40], "truncated"),
+        (GOOD + b"\x00", "trailing_bytes"),
+        (GOOD + GOOD[5:], "trailing_bytes"),
+        (struct.pack(">bI", 0, 99) + BODY, "unknown_schema"),
+        (GOOD + b"\x00" * 70_000, "too_large"),
+        (GOOD[:5] + b"\xff" * 40, "undecodable"),
+        (GOOD[:5] + b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01" + BODY, "truncated"),
+        (GOOD[:5] + b"\x04\xff\xfe" + BODY[3:], "undecodable"),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("count", [6, 12, 700])
-def test_a_bad_message_is_named_and_its_neighbours_survive(value: bytes | None, reason: str, count: int) -> None:
+def test_a_bad_message_is_named_and_its_neighbours_survive(
+    value: bytes | None, reason: str, count: int
+) -> None:
     found = good_neighbours(value, count=count)
     assert found.reason == reason or (reason == "undecodable" and found.reason == "truncated"), found
     assert found.detail
@@ -142,15 +158,26 @@ def test_a_tag_or_boolean_that_decoders_read_differently_is_refused_in_any_compa
             assert good_neighbours(odd, count=count).reason in ("undecodable", "truncated", "trailing_bytes")
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("psn_part_amt_fen", 2**62), ("occurred_at", 2**60), ("published_at", -(2**60)), ("begndate", 2**31 - 1),
-    ("source_epoch", 2**40),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("psn_part_amt_fen", 2**62),
+        ("occurred_at", 2**60),
+        ("published_at", -(2**60)),
+        ("begndate", 2**31 - 1),
+        ("source_epoch", 2**40),
+    ],
+)
 def test_values_that_no_later_step_could_hold(field: str, value: int) -> None:
-    raw = {**SETTLEMENT.raw, "fields": [
-        {**f, "type": "long" if isinstance(f["type"], (str, dict)) else ["null", "long"]} if f["name"] == field else f
-        for f in SETTLEMENT.raw["fields"]
-    ]}
+    raw = {
+        **SETTLEMENT.raw,
+        "fields": [
+            {**f, "type": "long" if isinstance(f["type"], (str, dict)) else ["null", "long"]}
+            if f["name"] == field
+            else f
+            for f in SETTLEMENT.raw["fields"]
+        ],
+    }
     body = codec.encode(load.parse(raw), [{**rows(6)[5], field: value}], 7)[0]
     for count in (6, 12, 700):
         assert good_neighbours(body, count=count).reason == "undecodable"
@@ -178,13 +205,19 @@ def test_keys_of_several_fields_and_dates() -> None:
     row = samples.row_of(schema)
     values = list(codec.encode(schema, [row] * 10, 1))
     key = f"{row['household_key']}:{row['person_key']}".encode()
-    found = codec.decode(values, [key] * 9 + [b"x"], schema, codec.fixed({1: schema}),
-                         key=load.key_fields("hub.member"))
+    found = codec.decode(
+        values, [key] * 9 + [b"x"], schema, codec.fixed({1: schema}), key=load.key_fields("hub.member")
+    )
     assert [(b.index, b.reason) for b in found.bad] == [(9, "key_mismatch")]
     tick = load.of_topic("hub.tick")
     day = {"day": date(2026, 3, 1), "sent_at": datetime(2026, 3, 1, tzinfo=UTC)}
-    found = codec.decode(list(codec.encode(tick, [day], 2)), [b"2026-03-01"], tick, codec.fixed({2: tick}),
-                         key=load.key_fields("hub.tick"))
+    found = codec.decode(
+        list(codec.encode(tick, [day], 2)),
+        [b"2026-03-01"],
+        tick,
+        codec.fixed({2: tick}),
+        key=load.key_fields("hub.tick"),
+    )
     assert found.frame.to_dicts() == [day]
 
 
@@ -202,18 +235,22 @@ def test_absent_fields_take_their_default() -> None:
         values = codec.encode(SETTLEMENT, [dict(r) for r in lean[:count]], 7)
         found = read(list(values), [r["person_key"].encode() for r in lean[:count]])
         assert found.frame.select(sorted(SETTLEMENT.dtypes)).to_dicts() == [
-            dict(sorted(r.items())) for r in expected[:count]]
+            dict(sorted(r.items())) for r in expected[:count]
+        ]
 
 
 @pytest.mark.parametrize("count", [3, 100])
-@pytest.mark.parametrize(("change", "says"), [
-    ({"person_key": None}, "person_key is required and"),
-    ({"persn_key": "x"}, "persn_key, which MedicalSettlement does not know"),
-    ({"occurred_at": datetime(2026, 1, 1)}, "occurred_at is a time without zone"),  # noqa: DTZ001
-    ({"psn_part_amt_fen": "12"}, "psn_part_amt_fen"),
-    ({"source_epoch": 2**40}, "source_epoch"),
-    ({"op": "replace"}, "op"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"person_key": None}, "person_key is required and"),
+        ({"persn_key": "x"}, "persn_key, which MedicalSettlement does not know"),
+        ({"occurred_at": datetime(2026, 1, 1)}, "occurred_at is a time without zone"),  # noqa: DTZ001
+        ({"psn_part_amt_fen": "12"}, "psn_part_amt_fen"),
+        ({"source_epoch": 2**40}, "source_epoch"),
+        ({"op": "replace"}, "op"),
+    ],
+)
 def test_rows_that_do_not_fit_are_a_bug_with_a_name(count: int, change: dict[str, Any], says: str) -> None:
     some = rows(count)
     some[2] = {**some[2], **change}
@@ -222,15 +259,27 @@ def test_rows_that_do_not_fit_are_a_bug_with_a_name(count: int, change: dict[str
     assert says in str(raised.value)
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    (lambda f: f.drop("person_key"), "MedicalSettlement.person_key is required and absent"),
-    (lambda f: f.with_columns(other=1), "columns other are not in MedicalSettlement"),
-    (lambda f: f.with_columns(pl.lit(None, pl.String).alias("division")), "division is required and null in row 0"),
-    (lambda f: f.with_columns(pl.lit("x").alias("op")), "op holds a symbol other than UNKNOWN, create"),
-    (lambda f: f.with_columns(pl.lit("1").alias("psn_part_amt_fen")), "psn_part_amt_fen is text"),
-    (lambda f: f.with_columns(pl.lit(2**40).alias("source_epoch")), "source_epoch is Int64 and does not fit Int32"),
-    (lambda f: f.with_columns(pl.col("occurred_at").dt.replace_time_zone(None)), "holds times without zone"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda f: f.drop("person_key"), "MedicalSettlement.person_key is required and absent"),
+        (lambda f: f.with_columns(other=1), "columns other are not in MedicalSettlement"),
+        (
+            lambda f: f.with_columns(pl.lit(None, pl.String).alias("division")),
+            "division is required and null in row 0",
+        ),
+        (lambda f: f.with_columns(pl.lit("x").alias("op")), "op holds a symbol other than UNKNOWN, create"),
+        (lambda f: f.with_columns(pl.lit("1").alias("psn_part_amt_fen")), "psn_part_amt_fen is text"),
+        (
+            lambda f: f.with_columns(pl.lit(2**40).alias("source_epoch")),
+            "source_epoch is Int64 and does not fit Int32",
+        ),
+        (
+            lambda f: f.with_columns(pl.col("occurred_at").dt.replace_time_zone(None)),
+            "holds times without zone",
+        ),
+    ],
+)
 def test_frames_that_do_not_fit_are_a_bug_with_a_name(change: Any, says: str) -> None:
     frame = pl.DataFrame(rows(4), schema=SETTLEMENT.dtypes)
     with pytest.raises(EncodeError) as raised:
@@ -254,8 +303,10 @@ def test_lists_of_many_lengths_pack_as_they_should() -> None:
     schema = load.of_topic("hub.identity")
     base = samples.row_of(schema)
     generator = np.random.default_rng(5)
-    some = [{**base, "index": ["é" * int(n) for n in generator.integers(0, 200, int(k))]}
-            for k in generator.integers(0, 90, 200)]
+    some = [
+        {**base, "index": ["é" * int(n) for n in generator.integers(0, 200, int(k))]}
+        for k in generator.integers(0, 90, 200)
+    ]
     values = codec.encode(schema, some, 3)
     assert values == [codec.encode(schema, [row], 3)[0] for row in some]
     keys = [row["person_key"].encode() for row in some]
