@@ -20,6 +20,10 @@ const users: Record<string, User> = Object.fromEntries(
   ]),
 )
 
+function userOf(request: IncomingMessage): User | undefined {
+  return users[(request.headers.authorization ?? '').replace('Bearer fake-', '')]
+}
+
 interface Answer {
   status: number
   body: unknown
@@ -68,7 +72,7 @@ export class FakeGateway {
   private answer(request: IncomingMessage, url: URL, body: Record<string, string>): Answer {
     const path = url.pathname.split('/').slice(2)
     if (path[0] === 'token') return this.token(body)
-    const user = users[(request.headers.authorization ?? '').replace('Bearer fake-', '')]
+    const user = userOf(request)
     if (!user) return refuse(401, 'unauthenticated', '请登录｜Please sign in')
     if (path[0] === 'me') return ok(user)
     if (path[0] === 'rules') {
@@ -190,7 +194,7 @@ export class FakeGateway {
   }
 
   private stream(request: IncomingMessage, response: ServerResponse): void {
-    if (!request.headers.authorization?.startsWith('Bearer fake-')) {
+    if (!userOf(request)) {
       response.writeHead(401).end()
       return
     }

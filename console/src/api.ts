@@ -302,10 +302,12 @@ export class Api {
   }
 
   /** The response of the stream, for an EventSource that reads it with the token in a header. */
-  stream(url: string | URL, init: RequestInit): Promise<Response> {
+  async stream(url: string | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
     headers.set('Authorization', `Bearer ${this.token()}`)
-    return fetch(url, { ...init, headers })
+    const response = await fetch(url, { ...init, headers })
+    if (response.status === 401) this.onExpired()
+    return response
   }
 
   private async call<T>(path: string, call: Call = {}, signedIn = true): Promise<T> {

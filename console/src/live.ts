@@ -79,7 +79,7 @@ export class Live {
       if (source.readyState === EventSource.CLOSED) this.later()
     }
     source.addEventListener('case', (event) => {
-      this.lastId = event.lastEventId
+      this.lastId = event.lastEventId || this.lastId
       const change = JSON.parse(event.data as string) as CaseEvent
       this.each((listener) => listener.changed?.(change))
     })

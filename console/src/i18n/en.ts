@@ -9,7 +9,6 @@ export const en: Record<Key, string> = {
   'app.language': '中文',
   'app.language.label': 'Switch to Chinese',
   'app.nav': 'Main navigation',
-  'app.loading': 'Loading',
 
   'nav.alerts': 'Alerts',
   'nav.tasks': 'Tasks',
@@ -79,8 +78,6 @@ export const en: Record<Key, string> = {
   'filter.baseline.yes': 'First load',
   'filter.clear': 'Clear filters',
   'filter.apply': 'Show results',
-  'filter.nodata': 'No data',
-  'filter.nomatch': 'No match',
 
   'state.active': 'To do',
   'state.open': 'To sign',
@@ -90,7 +87,6 @@ export const en: Record<Key, string> = {
   'level.red': 'Red',
   'level.orange': 'Orange',
   'level.yellow': 'Yellow',
-  'level.label': 'Level {level}',
 
   'class.entry': 'May need help',
   'class.exclusion': 'May no longer qualify',
@@ -119,7 +115,6 @@ export const en: Record<Key, string> = {
   'due.today': 'Due today',
   'due.over': '{n} days overdue',
   'due.done': 'Closed',
-  'due.on': 'Due {date}',
 
   'case.back': 'Back to the list',
   'case.number': 'No. {id}',
@@ -133,7 +128,6 @@ export const en: Record<Key, string> = {
   'case.facts': 'Facts used',
   'case.thresholds': 'Thresholds applied',
   'case.legal': 'Legal basis',
-  'case.records': 'Source records',
   'case.records.count': 'Source records ({n})',
   'case.records.hint': 'These numbers serve to check the data; they hold nothing personal.',
   'case.record.topic': 'Source',
@@ -151,9 +145,6 @@ export const en: Record<Key, string> = {
   'case.tier': 'Category',
   'case.subject': 'Concerns',
   'case.department': 'Handled by',
-  'case.opened': 'Found',
-  'case.updated': 'Last change',
-  'case.due': 'Deadline',
   'case.signedby': 'Signed by',
   'case.outcome': 'Outcome',
   'case.changed': 'This page has just been updated.',
@@ -169,7 +160,6 @@ export const en: Record<Key, string> = {
   'history.closed': 'Closed: {outcome}',
   'history.closed.by': 'by {who}',
   'history.closed.data': 'Closed by itself: the department’s data show it done',
-  'history.updated': 'Last change',
 
   'cause.fulfilled': 'help is in place',
   'cause.corrected': 'the data were corrected',
@@ -186,7 +176,6 @@ export const en: Record<Key, string> = {
   'action.none.role': 'Your role may read only.',
   'action.signed': 'Signed. Please check and close before the deadline.',
   'action.closed': 'Closed.',
-  'action.busy': 'Sending…',
   'action.close.title': 'Close: choose the outcome',
   'action.close.ask': 'Outcome of the check',
   'action.close.submit': 'Close with this outcome',

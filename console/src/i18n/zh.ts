@@ -7,7 +7,6 @@ export const zh = {
   'app.language': 'English',
   'app.language.label': '切换为英文',
   'app.nav': '主导航',
-  'app.loading': '正在加载',
 
   'nav.alerts': '预警',
   'nav.tasks': '待办任务',
@@ -76,8 +75,6 @@ export const zh = {
   'filter.baseline.yes': '首次导入',
   'filter.clear': '清除筛选',
   'filter.apply': '查看结果',
-  'filter.nodata': '无数据',
-  'filter.nomatch': '没有匹配项',
 
   'state.active': '待处理',
   'state.open': '待签收',
@@ -87,7 +84,6 @@ export const zh = {
   'level.red': '红色',
   'level.orange': '橙色',
   'level.yellow': '黄色',
-  'level.label': '{level}等级',
 
   'class.entry': '可能需要救助',
   'class.exclusion': '可能不再符合',
@@ -116,7 +112,6 @@ export const zh = {
   'due.today': '今天到期',
   'due.over': '已逾期 {n} 天',
   'due.done': '已办结',
-  'due.on': '期限 {date}',
 
   'case.back': '返回列表',
   'case.number': '编号 {id}',
@@ -130,7 +125,6 @@ export const zh = {
   'case.facts': '依据的事实',
   'case.thresholds': '对照的标准',
   'case.legal': '政策依据',
-  'case.records': '来源记录',
   'case.records.count': '来源记录（{n} 条）',
   'case.records.hint': '这些编号供数据核对使用，不含个人信息。',
   'case.record.topic': '数据来源',
@@ -148,9 +142,6 @@ export const zh = {
   'case.tier': '人员类别',
   'case.subject': '对象',
   'case.department': '承办',
-  'case.opened': '发现时间',
-  'case.updated': '最近更新',
-  'case.due': '办理期限',
   'case.signedby': '签收人',
   'case.outcome': '办结结果',
   'case.changed': '内容刚刚更新。',
@@ -166,7 +157,6 @@ export const zh = {
   'history.closed': '办结：{outcome}',
   'history.closed.by': '办理人 {who}',
   'history.closed.data': '部门数据显示已落实，自动办结',
-  'history.updated': '最近更新',
 
   'cause.fulfilled': '帮扶已落实',
   'cause.corrected': '数据已更正',
@@ -183,7 +173,6 @@ export const zh = {
   'action.none.role': '您的角色只能查看。',
   'action.signed': '签收成功，请在期限内核查办结。',
   'action.closed': '办结成功。',
-  'action.busy': '正在提交…',
   'action.close.title': '办结：选择核查结果',
   'action.close.ask': '核查结果',
   'action.close.submit': '确认办结',
