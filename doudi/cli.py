@@ -1,4 +1,5 @@
-"""The command ``doudi``. Each group of commands is a module of doudi/commands with a function ``register``."""
+"""The command ``doudi``. Each group of commands is a module of doudi/commands with a function
+``register``."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from pydantic import ValidationError
 from wire.settings import Settings
 
 MODULES = ("stack", "run", "connect", "demo", "screen", "keys")
-"""Modules of doudi/commands, in the order of `doudi --help`. They import what is heavy only when a command runs."""
+"""Modules of doudi/commands, in the order of `doudi --help`. They import what is heavy only when a command
+runs."""
 
 
 class Doudi(typer.Typer):
@@ -37,7 +39,10 @@ class Doudi(typer.Typer):
 
 
 app = Doudi(
-    name="doudi", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="doudi",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="兜底 Doudi: the safety-net hub. Settings come from DOUDI_* variables or a .env file.",
 )
 
@@ -46,7 +51,9 @@ app = Doudi(
 def main() -> None:
     """Set up logging, the same for every command."""
     logging.basicConfig(
-        level=Settings().log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr,
+        level=Settings().log_level,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Settings]:
-    """Settings of one embedded stack (Kafka, registry, Valkey, PostgreSQL) for the whole session. No topics."""
+    """Settings of one embedded stack (Kafka, registry, Valkey, PostgreSQL) for the whole session. No
+    topics."""
     with session_stack() as settings:
         yield settings
 
@@ -52,9 +54,10 @@ def _no_socket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     area = Path(str(request.node.path)).relative_to(Path(__file__).parent).parts[0]
     if area not in _LOOPBACK_FREE or request.node.get_closest_marker("stack"):
         return
-    import socket
 
     def refuse(*_: object, **__: object) -> None:
-        raise AssertionError(f"a test under tests/{area} opened a connection: take the fixture `stack` or `hub`")
+        raise AssertionError(
+            f"a test under tests/{area} opened a connection: take the fixture `stack` or `hub`"
+        )
 
     monkeypatch.setattr(socket.socket, "connect", refuse)

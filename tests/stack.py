@@ -32,7 +32,9 @@ def session_stack() -> Iterator[Settings]:
     if other := os.environ.get("DOUDI_TEST_STACK"):
         settings = runfile.connected(fresh(Path(other)))
         if not settings.kafka:
-            raise RuntimeError(f"nothing runs on DOUDI_TEST_STACK={other}: `DOUDI_HOME={other} doudi up --only-stack`")
+            raise RuntimeError(
+                f"nothing runs on DOUDI_TEST_STACK={other}: `DOUDI_HOME={other} doudi up --only-stack`"
+            )
         with folder() as home:
             yield settings.model_copy(update={"home": home})
         return
@@ -42,7 +44,8 @@ def session_stack() -> Iterator[Settings]:
 
 @contextmanager
 def own_hub(stack: Settings, **given: object) -> Iterator[Settings]:
-    """Settings with a namespace and a home of its own, topics created, schemas registered; cleaned up at the end."""
+    """Settings with a namespace and a home of its own, topics created, schemas registered; cleaned up at
+    the end."""
     with folder() as home:
         update = {"namespace": f"t{uuid.uuid4().hex[:8]}.", "home": home, **given}
         settings = stack.model_copy(update=update)

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    only_stack: Annotated[bool, typer.Option(help="Kafka, registry, Valkey and PostgreSQL without the hub")] = False,
+    only_stack: Annotated[
+        bool, typer.Option(help="Kafka, registry, Valkey and PostgreSQL without the hub")
+    ] = False,
     brokers: Annotated[int, typer.Option(help="Kafka nodes: 1, or 3 to try the loss of one")] = 1,
 ) -> None:
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
@@ -44,8 +46,11 @@ def up(
             asyncio.get_running_loop().add_signal_handler(sent, stop.set)
         with Show("兜底 Doudi") as show:
             await Stack(
-                settings, hub=None if only_stack else hub, prepare=None if only_stack else prepare,
-                show=show, brokers=brokers,
+                settings,
+                hub=None if only_stack else hub,
+                prepare=None if only_stack else prepare,
+                show=show,
+                brokers=brokers,
             ).run(stop)
 
     asyncio.run(main())
@@ -61,8 +66,11 @@ def status(
     rows = [row(e) for e in run.processes] if run is not None and running else []
     if as_json:
         found: dict[str, Any] = {
-            "home": str(settings.home.absolute()), "running": running, "ready": bool(running and run and run.ready),
-            "pid": run.pid if run is not None and running else None, "components": {r["name"]: r for r in rows},
+            "home": str(settings.home.absolute()),
+            "running": running,
+            "ready": bool(running and run and run.ready),
+            "pid": run.pid if run is not None and running else None,
+            "components": {r["name"]: r for r in rows},
         }
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     elif not running:
@@ -81,8 +89,14 @@ def row(entry: runfile.Entry) -> dict[str, Any]:
     """One component as told to people and programs."""
     health = entry.state if entry.alive or entry.state in ("waiting", "preparing") else "down"
     return {
-        "name": entry.name, "url": runfile.masked(entry.url) or None, "pid": entry.pid or None, "health": health,
-        "data": entry.data, "log": entry.log, "restarts": entry.restarts, "note": entry.note,
+        "name": entry.name,
+        "url": runfile.masked(entry.url) or None,
+        "pid": entry.pid or None,
+        "health": health,
+        "data": entry.data,
+        "log": entry.log,
+        "restarts": entry.restarts,
+        "note": entry.note,
     }
 
 
@@ -93,13 +107,16 @@ def down(
     settings = Settings()
     run = runfile.read(settings.home)
     if run is None or not run.alive:
-        raise NotRunning("Nothing runs on this home", str(settings.home.absolute()), "another home: DOUDI_HOME")
+        raise NotRunning(
+            "Nothing runs on this home", str(settings.home.absolute()), "another home: DOUDI_HOME"
+        )
     os.kill(run.pid, signal.SIGTERM)
     end = time.monotonic() + wait
     while runfile.alive(run.pid, run.started):
         if time.monotonic() > end:
             raise NotRunning(
-                f"It has not stopped after {wait:.0f} s", f"pid {run.pid} on {settings.home.absolute()}",
+                f"It has not stopped after {wait:.0f} s",
+                f"pid {run.pid} on {settings.home.absolute()}",
                 "wait with `doudi down --wait 300`, or see its logs",
             )
         time.sleep(0.1)

@@ -1,1 +1,2 @@
-"""The embedded stack: real Kafka, registry, Valkey and PostgreSQL as supervised processes, without Docker or Java."""
+"""The embedded stack: real Kafka, registry, Valkey and PostgreSQL as supervised processes, without Docker
+or Java."""

@@ -1,7 +1,10 @@
-"""Java artifacts by Maven coordinate: fetched with jgo, kept in the cache, accepted only if the committed lock knows them.
+"""Java artifacts by Maven coordinate: fetched with jgo, kept in the cache, accepted only if the committed
+lock knows them.
 
-``artifacts.lock`` names every file of a component with its SHA-256, so a start neither resolves nor trusts anything.
-``python -m doudi.embedded.artifacts`` fetches them; with ``--lock`` it resolves ROOTS anew and writes the lock.
+``artifacts.lock`` names every file of a component with its SHA-256, so a start neither resolves nor trusts
+anything.
+``python -m doudi.embedded.artifacts`` fetches them; with ``--lock`` it resolves ROOTS anew and writes the
+lock.
 """
 
 from __future__ import annotations
@@ -70,7 +73,8 @@ class Artifact:
 
 
 def read_lock(path: Path = LOCK) -> list[Artifact]:
-    """The artifacts of the lock: one a line, ``component coordinate sha256 bytes``; ``#`` begins a comment."""
+    """The artifacts of the lock: one a line, ``component coordinate sha256 bytes``; ``#`` begins a
+    comment."""
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         text = line.split("#", 1)[0].split()
@@ -79,11 +83,14 @@ def read_lock(path: Path = LOCK) -> list[Artifact]:
         try:
             component, coordinate, digest, size = text
             group, name, version, *rest = coordinate.split(":")
-            found.append(Artifact(component, group, name, version, "".join(rest[:-1]), rest[-1], digest, int(size)))
+            found.append(
+                Artifact(component, group, name, version, "".join(rest[:-1]), rest[-1], digest, int(size))
+            )
         except (ValueError, IndexError) as e:
             raise ArtifactError(
-                "A line of the artifacts' lock cannot be read", f"{path}:{number}",
-                "restore the file from git, or write it anew with `python -m doudi.embedded.artifacts --lock`",
+                "A line of the artifacts' lock cannot be read",
+                f"{path}:{number}",
+                "restore the file from git, or write it: `python -m doudi.embedded.artifacts --lock`",
             ) from e
     return found
 
@@ -156,8 +163,9 @@ class Artifacts:
                 yield
         except OSError as e:
             raise ArtifactError(
-                f"The cache of downloaded artifacts cannot be written: {e.strerror}", str(self.cache),
-                "make room, give yourself the right to write there, or choose another folder with DOUDI_CACHE",
+                f"The cache of downloaded artifacts cannot be written: {e.strerror}",
+                str(self.cache),
+                "make room or give yourself the right to write there, or choose another with DOUDI_CACHE",
             ) from e
 
     def _good(self, artifact: Artifact) -> bool:
@@ -198,7 +206,10 @@ class Artifacts:
             yield count
 
         context = MavenContext(
-            resolver=PythonResolver(progress_callback=progress), repo_cache=folder, local_repos=[], timeout=30,
+            resolver=PythonResolver(progress_callback=progress),
+            repo_cache=folder,
+            local_repos=[],
+            timeout=30,
             remote_repos={"repository": self.repository} if self.repository else None,
         )
         component = context.project(artifact.group, artifact.name).at_version(artifact.version)

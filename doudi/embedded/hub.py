@@ -1,4 +1,5 @@
-"""The hub's own processes, as the supervisor sees them: each is ``python -m doudi …`` with every URL in its environment."""
+"""The hub's own processes, as the supervisor sees them: each is ``python -m doudi …`` with every URL in its
+environment."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ class Gateway(Program):
             self.ports.claim("gateway")
         elif not available(self.port, self.settings.host):
             raise PortTaken(
-                f"Port {self.port} of the gateway is in use by {holder(self.port)}", f"{self.settings.host}:{self.port}",
+                f"Port {self.port} of the gateway is in use by {holder(self.port)}",
+                f"{self.settings.host}:{self.port}",
                 "end that program, or choose another port with DOUDI_PORT (0: a free one)",
             )
 

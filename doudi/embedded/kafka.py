@@ -39,8 +39,15 @@ class Kafka(Component):
     stop_s = 30.0
 
     def __init__(
-        self, home: Path, ports: Ports, artifacts: Artifacts, *, node: int = 1, nodes: int = 1,
-        logins: Logins | None = None, heap: str = "768m",
+        self,
+        home: Path,
+        ports: Ports,
+        artifacts: Artifacts,
+        *,
+        node: int = 1,
+        nodes: int = 1,
+        logins: Logins | None = None,
+        heap: str = "768m",
     ) -> None:
         self.name = "kafka" if nodes == 1 else f"kafka{node}"
         super().__init__(home, ports)
@@ -67,13 +74,22 @@ class Kafka(Component):
             f"--add-scram={SCRAM}=[name={user},password={password}]"
             for user, password in (self.logins.users if self.logins else ())
         ]
-        command = self._java("kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram)
+        command = self._java(
+            "kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram
+        )
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=60, cwd=self.data,
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=self.data,
         )
         if done.returncode:
             last = (done.stderr or done.stdout).strip()[-800:]
-            raise ComponentFailed("Kafka's log folder could not be formatted", f"{self.data}: {last}", self.hint(last))
+            raise ComponentFailed(
+                "Kafka's log folder could not be formatted", f"{self.data}: {last}", self.hint(last)
+            )
 
     def cluster_id(self) -> str:
         """One id for all nodes of this home, the same at each start."""
@@ -95,7 +111,9 @@ class Kafka(Component):
             "listeners": f"CLIENT://{self.url},CONTROLLER://127.0.0.1:{self.ports.get(f'{self.name}.controller')}",
             "advertised.listeners": f"CLIENT://{self.url}",
             "listener.security.protocol.map": (
-                "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT" if plain else "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+                "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+                if plain
+                else "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
             ),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "CLIENT",
@@ -150,11 +168,15 @@ class Kafka(Component):
 
     def _java(self, *arguments: str) -> list[str]:
         return java(
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
             # Says at each start and stop in a few lines what happened to the node itself.
             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
-            "-XX:+UseSerialGC", *arguments, heap=self.heap, classpath=self.artifacts.fetch("kafka"),
+            "-XX:+UseSerialGC",
+            *arguments,
+            heap=self.heap,
+            classpath=self.artifacts.fetch("kafka"),
         )
 
     def check(self) -> None:
@@ -166,20 +188,29 @@ class Kafka(Component):
             return ()
         user, password = self.logins.users[0]
         return (
-            ("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", SCRAM),
-            ("sasl.username", user), ("sasl.password", password),
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.mechanism", SCRAM),
+            ("sasl.username", user),
+            ("sasl.password", password),
         )
 
 
-def check_kafka(servers: str, extra: dict[str, str] | None = None, need: int = 0, timeout: float = 2.0) -> None:
+def check_kafka(
+    servers: str, extra: dict[str, str] | None = None, need: int = 0, timeout: float = 2.0
+) -> None:
     """Ask for the cluster's metadata. Raises KafkaException with the client's own words, or LookupError."""
     from confluent_kafka import KafkaException  # noqa: PLC0415 - half a second that `doudi status` need not pay
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415
 
     said: list[Any] = []
     config: dict[str, Any] = {
-        "bootstrap.servers": servers, "socket.timeout.ms": 2000, "error_cb": said.append,
-        "log_level": 0, "reconnect.backoff.ms": 100, "reconnect.backoff.max.ms": 500, **(extra or {}),
+        "bootstrap.servers": servers,
+        "socket.timeout.ms": 2000,
+        "error_cb": said.append,
+        "log_level": 0,
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 500,
+        **(extra or {}),
     }
     admin = AdminClient(config)
     try:

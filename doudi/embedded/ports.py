@@ -27,7 +27,9 @@ class Ports:
                 self._known = {str(k): int(v) for k, v in json.loads(path.read_text()).items()}
             except (ValueError, AttributeError) as e:
                 raise FolderUnusable(
-                    f"The file of remembered ports cannot be read: {e}", str(path), "remove it; ports are chosen anew",
+                    f"The file of remembered ports cannot be read: {e}",
+                    str(path),
+                    "remove it; ports are chosen anew",
                 ) from e
 
     def get(self, name: str) -> int:
@@ -43,8 +45,9 @@ class Ports:
         port = self.get(name)
         if not available(port):
             raise PortTaken(
-                f"Port {port} of {name} is in use by {holder(port)}", f"127.0.0.1:{port}, remembered in {self.path}",
-                f"end that program, or remove the line of {name!r} from {self.path} and a free port is chosen",
+                f"Port {port} of {name} is in use by {holder(port)}",
+                f"127.0.0.1:{port}, remembered in {self.path}",
+                f"end that program, or remove the line of {name!r} from {self.path}: a free one is taken",
             )
         return port
 
@@ -52,7 +55,9 @@ class Ports:
         for port in random.SystemRandom().sample(RANGE, 200):
             if port not in self._known.values() and available(port):
                 return port
-        raise PortTaken("No free port found", f"127.0.0.1, {RANGE.start} to {RANGE.stop}", "end some programs")
+        raise PortTaken(
+            "No free port found", f"127.0.0.1, {RANGE.start} to {RANGE.stop}", "end some programs"
+        )
 
 
 def available(port: int, host: str = "127.0.0.1") -> bool:

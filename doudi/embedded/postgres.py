@@ -1,4 +1,5 @@
-"""PostgreSQL from the wheel pgserver, for the departments' example databases: SCRAM, loopback, logical WAL."""
+"""PostgreSQL from the wheel pgserver, for the departments' example databases: SCRAM, loopback, logical
+WAL."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class Postgres(Component):
         """The superuser's password, made at the first start."""
         if not self._password_file.is_file():
             self._password_file.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(self._password_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as f:
+            with open(os.open(self._password_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as f:  # noqa: PTH123 - with these rights from the first byte
                 f.write(secrets.token_hex(16))
         return self._password_file.read_text()
 
@@ -53,7 +54,7 @@ class Postgres(Component):
     def prepare(self, say: Callable[[str], None]) -> None:
         """Make the cluster once, write the configuration."""
         port = self.ports.claim(self.name)
-        if self.uid >= 0:
+        if self.uid >= 0 and self.data.stat().st_uid != self.uid:
             give(self.data, self.uid)
         if not (self.cluster / "PG_VERSION").is_file():
             self._initdb()
@@ -88,11 +89,25 @@ class Postgres(Component):
             if self.uid >= 0:
                 give(Path(password.name), self.uid)
             command = [
-                *self._as_user(), str(binary("initdb")), "-D", str(self.cluster), "-U", "doudi", "--auth=scram-sha-256",
-                f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C", "--no-instructions",
+                *self._as_user(),
+                str(binary("initdb")),
+                "-D",
+                str(self.cluster),
+                "-U",
+                "doudi",
+                "--auth=scram-sha-256",
+                f"--pwfile={password.name}",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-instructions",
             ]
             done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=120, cwd=self.data,
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+                cwd=self.data,
             )
         if done.returncode:
             last = (done.stderr or done.stdout).strip()[-800:]
@@ -101,18 +116,28 @@ class Postgres(Component):
                 raise FolderUnusable(
                     f"PostgreSQL does not run as root, and its user {self.uid} may not pass through a folder",
                     str(closed),
-                    f"`chmod o+x {closed}`, or check out and run elsewhere (such as /srv), or run as an ordinary user, "
-                    "or give a server of your own in DOUDI_POSTGRES",
+                    f"`chmod o+x {closed}`, or check out and run elsewhere (such as /srv), or run as an "
+                    "ordinary user, or give a server of your own in DOUDI_POSTGRES",
                 )
-            raise ComponentFailed("PostgreSQL's folder could not be made", f"{self.cluster}: {last}", self.hint(last))
+            raise ComponentFailed(
+                "PostgreSQL's folder could not be made", f"{self.cluster}: {last}", self.hint(last)
+            )
 
     def _as_user(self) -> list[str]:
         """The guard in front of a command that must not run as root."""
         if self.uid < 0:
             return []
         search = "1" if closed_parent(binary("initdb"), self.data) else "0"
-        return [sys.executable, "-IS", str(GUARD), str(os.getpid()), str(int(signal.SIGKILL)), str(self.uid), search,
-                "--"]
+        return [
+            sys.executable,
+            "-IS",
+            str(GUARD),
+            str(os.getpid()),
+            str(int(signal.SIGKILL)),
+            str(self.uid),
+            search,
+            "--",
+        ]
 
     def command(self) -> list[str]:
         """The server itself (not pg_ctl, whose child would not be ours)."""
@@ -138,7 +163,9 @@ def binary(name: str) -> Path:
     spec = importlib.util.find_spec("pgserver")  # importing it would make folders of its own
     if spec is None or not spec.submodule_search_locations:
         raise ComponentFailed(
-            "The wheel pgserver is not installed", sys.prefix, "run `make setup`, or give DOUDI_POSTGRES",
+            "The wheel pgserver is not installed",
+            sys.prefix,
+            "run `make setup`, or give DOUDI_POSTGRES",
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
 

@@ -1,4 +1,5 @@
-"""One supervised process: how it is prepared, started, checked, restarted and stopped. Knows no component by name."""
+"""One supervised process: how it is prepared, started, checked, restarted and stopped. Knows no component
+by name."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ LOG_LIMIT = 50_000_000
 class Component(ABC):
     """What to run, as told by a subclass; no state of a running process.
 
-    ``name`` is also the name of its data folder, its log and its port. ``needs`` names components that must be
-    healthy before this one starts.
+    ``name`` is also the name of its data folder, its log and its port. ``needs`` names components that must
+    be healthy before this one starts.
     """
 
     name: str
@@ -77,11 +78,13 @@ class Component(ABC):
     def hint(self, tail: str) -> str:
         """How to mend what the last lines of the log speak of."""
         if "No space left on device" in tail or "Disk quota exceeded" in tail:
-            return f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
+            return (
+                f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
+            )
         if "Permission denied" in tail or "AccessDenied" in tail:
             return f"give the user of this program the right to write in {self.data}"
         if "Address already in use" in tail:
-            return f"another program took its port: end it, or remove the line of {self.name} from {self.ports.path}"
+            return f"another program took its port: end it, or remove {self.name} from {self.ports.path}"
         if "Cannot allocate memory" in tail or "OutOfMemoryError" in tail:
             return "the machine has too little free memory: end other programs"
         return f"read {self.log}"
@@ -125,12 +128,27 @@ class Process:
         rotate(c.log)
         command = c.command()
         search = "1" if c.uid >= 0 and closed_parent(Path(command[0]), c.data) else "0"
-        guard = [sys.executable, "-IS", str(GUARD), str(os.getpid()), str(int(c.death_signal)), str(c.uid), search]
+        guard = [
+            sys.executable,
+            "-IS",
+            str(GUARD),
+            str(os.getpid()),
+            str(int(c.death_signal)),
+            str(c.uid),
+            search,
+        ]
         with c.log.open("ab") as out:
-            # The event loop runs in the main thread: the kernel's death signal is tied to the thread that forks.
+            # The event loop runs in the main thread: the kernel's death signal is tied to the thread that
+            # forks.
             self._child = await asyncio.create_subprocess_exec(
-                *guard, "--", *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                env={**os.environ, **c.environment()}, cwd=c.cwd,
+                *guard,
+                "--",
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **c.environment()},
+                cwd=c.cwd,
                 start_new_session=True,
             )
         self.pid = self._child.pid
@@ -153,7 +171,9 @@ class Process:
             else:
                 self.healthy.set()
                 return
-        raise self.failure(f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})")
+        raise self.failure(
+            f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})"
+        )
 
     def failure(self, what: str) -> StackError:
         """The error with the log's last lines and a hint."""
@@ -232,7 +252,8 @@ def usable(folder: Path) -> None:
     except OSError as e:
         probe.unlink(missing_ok=True) if os.access(folder, os.W_OK) else None
         raise FolderUnusable(
-            f"A folder of the hub cannot be written: {e.strerror or e}", str(folder),
+            f"A folder of the hub cannot be written: {e.strerror or e}",
+            str(folder),
             "make room on that disk or give yourself the right to write there, or choose another folder with "
             "DOUDI_HOME; then start again, nothing is lost",
         ) from e

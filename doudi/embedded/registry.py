@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -19,10 +19,12 @@ class Registry(Component):
 
     name = "registry"
     title = "Schema registry"
-    needs = ("kafka",)
+    needs: Sequence[str] = ("kafka",)
     boot_s = 180.0
 
-    def __init__(self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]
+    ) -> None:
         super().__init__(home, ports)
         self.artifacts, self.settings = artifacts, settings
 
@@ -33,7 +35,9 @@ class Registry(Component):
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Fetch and unpack."""
-        self.artifacts.unpacked("registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
+        self.artifacts.unpacked(
+            "registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        )
         for port in (self.name, f"{self.name}.management"):
             self.ports.claim(port)
 
@@ -58,10 +62,16 @@ class Registry(Component):
             # Without snapshots of its own the journal is read whole, so a short poll can miss nothing.
             "apicurio.kafkasql.snapshot.scheduled.enabled": "false",
         }
-        # Boots twice as fast without the optimising compiler, which a registry with few requests never earns back.
+        # Boots twice as fast without the optimising compiler, which a registry with few requests never
+        # earns back.
         return java(
-            "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", *(f"-D{k}={v}" for k, v in settings.items()),
-            "-jar", str(app / "quarkus-run.jar"), heap="512m",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-Xshare:auto",
+            *(f"-D{k}={v}" for k, v in settings.items()),
+            "-jar",
+            str(app / "quarkus-run.jar"),
+            heap="512m",
         )
 
     def _kafka(self) -> dict[str, str]:
@@ -69,7 +79,9 @@ class Registry(Component):
         s = self.settings()
         found = {"apicurio.kafkasql.bootstrap.servers": s.kafka}
         if s.kafka_user:
-            login = self.data / "login.conf"  # not on the command line, which everybody on the machine can read
+            login = (
+                self.data / "login.conf"
+            )  # not on the command line, which everybody on the machine can read
             login.write_text(
                 "KafkaClient {\n org.apache.kafka.common.security.scram.ScramLoginModule required\n"
                 f' username="{s.kafka_user}" password="{s.kafka_password.get_secret_value()}";\n}};\n'

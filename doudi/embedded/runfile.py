@@ -19,7 +19,8 @@ from wire.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One process. ``mark`` is a piece of its command line, to know it again; ``started`` its start, seconds."""
+    """One process. ``mark`` is a piece of its command line, to know it again; ``started`` its start,
+    seconds."""
 
     name: str
     pid: int
@@ -74,7 +75,7 @@ def write(home: Path, run: RunFile) -> None:
     """Replace the run file at once, readable by its owner only."""
     path = path_of(home)
     part = path.with_suffix(".part")
-    with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as f:
+    with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as f:  # noqa: PTH123 - with these rights from the first byte
         json.dump(asdict(run), f, indent=1)
     part.replace(path)
 
@@ -91,7 +92,8 @@ def alive(pid: int, started: float) -> bool:
 
 
 def connected(settings: Settings) -> Settings:
-    """Settings with the URLs of the stack that runs on this home where none are given. Unchanged if none runs."""
+    """Settings with the URLs of the stack that runs on this home where none are given. Unchanged if none
+    runs."""
     run = read(settings.home)
     if run is None or not run.alive:
         return settings

@@ -20,26 +20,48 @@ from wire.settings import Settings
 
 @contextmanager
 def running(
-    settings: Settings, *, hub: bool = True, brokers: int = 1, loud: bool = False, boot_s: float = 300.0,
+    settings: Settings,
+    *,
+    hub: bool = True,
+    brokers: int = 1,
+    loud: bool = False,
+    boot_s: float = 300.0,
 ) -> Iterator[Settings]:
-    """Start stack (and hub) on ``settings.home``, wait until ready, give the settings with all URLs, stop at the end.
+    """Start stack (and hub) on ``settings.home``, wait until ready, give the settings with all URLs, stop
+    at the end.
 
     ``loud``: its progress goes to standard error instead of ``home/logs/up.log``. It dies with this program.
-    Call from a thread that lives as long as the stack. Raises ComponentFailed with its own words if it does not start.
+    Call from a thread that lives as long as the stack. Raises ComponentFailed with its own words if it does
+    not start.
     """
     home = settings.home.absolute()
     out = home / "logs" / "up.log"
     usable(out.parent)
     options = ([] if hub else ["--only-stack"]) + ([f"--brokers={brokers}"] if brokers != 1 else [])
     command = [
-        sys.executable, "-IS", str(GUARD), str(os.getpid()), str(int(signal.SIGTERM)), "-1", "0", "--",
-        sys.executable, "-m", "doudi", "up", *options,
+        sys.executable,
+        "-IS",
+        str(GUARD),
+        str(os.getpid()),
+        str(int(signal.SIGTERM)),
+        "-1",
+        "0",
+        "--",
+        sys.executable,
+        "-m",
+        "doudi",
+        "up",
+        *options,
     ]
     code = str(Path(__file__).parents[2])
     search = os.pathsep.join(p for p in (code, os.environ.get("PYTHONPATH", "")) if p)
     with out.open("wb") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stderr=None if loud else log, stdout=log, start_new_session=True,
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=None if loud else log,
+            stdout=log,
+            start_new_session=True,
             env={**os.environ, **environment(settings), "DOUDI_HOME": str(home), "PYTHONPATH": search},
         )
     try:
@@ -54,12 +76,16 @@ def running(
             child.wait()
 
 
-def _ready(child: subprocess.Popen[bytes], settings: Settings, home: Path, out: Path, boot_s: float) -> Settings:
+def _ready(
+    child: subprocess.Popen[bytes], settings: Settings, home: Path, out: Path, boot_s: float
+) -> Settings:
     deadline = time.monotonic() + boot_s
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise ComponentFailed(
-                f"`doudi up` ended with code {child.returncode}", str(out), tail(out) or "see its messages above",
+                f"`doudi up` ended with code {child.returncode}",
+                str(out),
+                tail(out) or "see its messages above",
             )
         run = runfile.read(home)
         if run is not None and run.pid == child.pid and run.ready:

@@ -42,7 +42,9 @@ class Show:
                 self._said[p.component.name] = p.state
                 note = f" ({p.note})" if p.note else ""
                 url = f" {masked(p.component.url)}" if p.state == "up" and p.component.url else ""
-                self._console.print(f"{p.component.name}: {p.state}{note}{url}", markup=False, highlight=False)
+                self._console.print(
+                    f"{p.component.name}: {p.state}{note}{url}", markup=False, highlight=False
+                )
 
     def _table(self, processes: Sequence[Process]) -> Table:
         table = Table(title=self.title, title_justify="left", box=None)
@@ -50,7 +52,10 @@ class Show:
             table.add_column(column, overflow="fold")
         for p in processes:
             table.add_row(
-                p.component.title, f"[{STYLES.get(p.state, 'cyan')}]{p.state}[/]", str(p.pid or ""),
-                masked(p.component.url) if p.state == "up" else "", p.note.splitlines()[0] if p.note else "",
+                p.component.title,
+                f"[{STYLES.get(p.state, 'cyan')}]{p.state}[/]",
+                str(p.pid or ""),
+                masked(p.component.url) if p.state == "up" else "",
+                p.note.splitlines()[0] if p.note else "",
             )
         return table

@@ -31,8 +31,13 @@ class Stack(Supervisor):
     """
 
     def __init__(
-        self, settings: Settings, *, hub: Hub | None = None, prepare: Callable[[Settings], None] | None = None,
-        show: Show | None = None, brokers: int = 1,
+        self,
+        settings: Settings,
+        *,
+        hub: Hub | None = None,
+        prepare: Callable[[Settings], None] | None = None,
+        show: Show | None = None,
+        brokers: int = 1,
     ) -> None:
         super().__init__(settings.home, show=show)
         self.given, self._hub, self._prepare = settings, hub, prepare
@@ -54,7 +59,7 @@ class Stack(Supervisor):
             self.urls["kafka"] = ",".join(n.url for n in nodes)
         if not s.registry:
             registry = Registry(self.home, self.ports, artifacts, self._kafka)
-            registry.needs = tuple(c.name for c in found)
+            registry.needs = [c.name for c in found]
             found.append(registry)
             self.urls["registry"] = registry.url
         if not s.redis:
@@ -71,7 +76,8 @@ class Stack(Supervisor):
         return self.settings
 
     async def bring_up(self) -> None:
-        """First what is given must answer and what is embedded must be healthy, then topics and schemas, then the hub."""
+        """First what is given must answer and what is embedded must be healthy, then topics and schemas,
+        then the hub."""
         await asyncio.to_thread(check_given, self.given)
         await self.start(self.processes)
         if self._prepare:
@@ -84,7 +90,8 @@ class Stack(Supervisor):
 
 
 def check_given(settings: Settings) -> None:
-    """Everything given by URL answers. Raises Unreachable or the error of wire/, saying which does not, and why."""
+    """Everything given by URL answers. Raises Unreachable or the error of wire/, saying which does not, and
+    why."""
     from wire.kafka import check_reachable  # noqa: PLC0415 - slow to import, not needed where all is embedded
     from wire.registry import Registry as Client  # noqa: PLC0415
 
@@ -104,11 +111,13 @@ def check_given(settings: Settings) -> None:
             variable = f"DOUDI_{name.upper()}"
             if any(word in text for word in ("uthentication", "WRONGPASS", "NOAUTH", "password")):
                 raise Unreachable(
-                    f"{name} refuses the login: {text}", f"{variable}={masked(url)}",
+                    f"{name} refuses the login: {text}",
+                    f"{variable}={masked(url)}",
                     f"correct the user and password in {variable}",
                 ) from e
             raise Unreachable(
-                f"{name} does not answer: {text}", f"{variable}={masked(url)}",
+                f"{name} does not answer: {text}",
+                f"{variable}={masked(url)}",
                 f"start it, correct {variable}, or leave it empty to run the embedded one",
             ) from e
 

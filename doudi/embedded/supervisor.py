@@ -1,4 +1,5 @@
-"""Runs a list of components on one home: starts them as their needs allow, keeps them, stops them in reverse order."""
+"""Runs a list of components on one home: starts them as their needs allow, keeps them, stops them in
+reverse order."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start everything, keep it until ``stop`` is set, stop everything. Raises StackError if it cannot start."""
+        """Start everything, keep it until ``stop`` is set, stop everything. Raises StackError if it cannot
+        start."""
         usable(self.home / "run")
         with self._alone(), self._watched():
             starting = asyncio.create_task(self._start())
@@ -73,9 +75,16 @@ class Supervisor:
         """Write the run file and show it."""
         me = psutil.Process()
         try:
-            runfile.write(self.home, runfile.RunFile(
-                me.pid, me.create_time(), self.ready, self.urls, tuple(entry(p) for p in self.processes),
-            ))
+            runfile.write(
+                self.home,
+                runfile.RunFile(
+                    me.pid,
+                    me.create_time(),
+                    self.ready,
+                    self.urls,
+                    tuple(entry(p) for p in self.processes),
+                ),
+            )
         except OSError as e:
             log.warning("the run file cannot be written: %s", e)
         if self._show:
@@ -118,7 +127,8 @@ class Supervisor:
         except Timeout:
             other = runfile.read(self.home)
             raise AlreadyRunning(
-                "Doudi already runs on this home" + (f" (pid {other.pid})" if other else ""), str(self.home),
+                "Doudi already runs on this home" + (f" (pid {other.pid})" if other else ""),
+                str(self.home),
                 "`doudi status` shows it, `doudi down` stops it; another home: DOUDI_HOME",
             ) from None
         try:
@@ -134,7 +144,8 @@ class Supervisor:
             return
         watchdog = subprocess.Popen(
             [sys.executable, "-IS", str(GUARD), "--watch", str(runfile.path_of(self.home))],
-            stdin=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             yield
@@ -147,8 +158,16 @@ def entry(process: Process) -> runfile.Entry:
     """What the run file says of a process."""
     c = process.component
     return runfile.Entry(
-        c.name, process.pid, process.started, process.state, c.url, str(c.log), str(c.data), process.mark,
-        process.restarts, process.note,
+        c.name,
+        process.pid,
+        process.started,
+        process.state,
+        c.url,
+        str(c.log),
+        str(c.data),
+        process.mark,
+        process.restarts,
+        process.note,
     )
 
 
