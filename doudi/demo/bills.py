@@ -14,7 +14,7 @@ import polars as pl
 PER_PERSON = 0.5
 INPATIENT = 0.25
 LAST_YEAR = 0.08
-REVERSED, INVALID = 0.025, 0.015
+REVERSED, INVALID, NO_FLAG = 0.025, 0.015, 0.02
 COMPONENTS = (
     "fulamt_ownpay_amt",
     "overlmt_selfpay",
@@ -52,13 +52,9 @@ def settlements(
     self_pay = np.maximum(np.round(yuan * np.where(poor, 45, 100)), 100).astype(np.int64)
     instant = _instants(n, today, now, rng)
     first = frame(person, self_pay, instant, inpatient, poor, rng)
-    first = first.with_columns(
-        pl.Series(
-            "vali_flag",
-            rng.choice(["1", "0", None], size=n, p=[0.98 - INVALID, INVALID, 0.02]).tolist(),
-            pl.String,
-        )
-    )
+    luck = pl.Series(rng.random(n))
+    flag = pl.when(luck < INVALID).then(pl.lit("0")).when(luck > 1 - NO_FLAG).then(None).otherwise(pl.lit("1"))
+    first = first.with_columns(flag.alias("vali_flag"))
     wrong = first.filter(pl.Series(rng.random(n) < REVERSED))
     money = [c for c in first.columns if first[c].dtype == pl.Int64 and c != "person"]
     later = pl.min_horizontal(
@@ -82,7 +78,7 @@ def _instants(n: int, today: date, now: datetime, rng: np.random.Generator) -> n
     return seconds.astype(np.int64)
 
 
-def frame(
+def frame(  # noqa: PLR0917 - columns
     person: np.ndarray,
     self_pay: np.ndarray,
     instant: np.ndarray,

@@ -355,7 +355,7 @@ def _after_death(tables: Frames, today: date, rng: np.random.Generator) -> Frame
 
 def _back(today: date, days: np.ndarray) -> pl.Series:
     """`today` less so many days, each."""
-    return pl.Series((np.datetime64(today, "D") - np.asarray(days).astype("timedelta64[D]")))
+    return pl.Series(np.datetime64(today, "D") - np.asarray(days).astype("timedelta64[D]"))
 
 
 ID_COLUMN = {

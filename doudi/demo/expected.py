@@ -152,7 +152,7 @@ def _database(url: str, queries: dict[str, str]) -> dict[str, pl.DataFrame]:
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         for name, query in queries.items():
-            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)") as copy:  # noqa: S608
+            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)") as copy:
                 data = b"".join(bytes(block) for block in copy)
             frames[name] = _csv(data, name)
     return frames
@@ -226,13 +226,25 @@ def recompute(tables: dict[str, pl.DataFrame], today: date, late_days: int = LAT
 
 def keyed(conditions: pl.DataFrame, linking: bytes) -> dict[str, Row]:
     """The same list under the hub's names: condition_id to its row. `linking` is the linking key."""
-    keys = {
-        subject: persons.person_key(persons.normalise_id(subject), linking)
-        for subject in conditions.filter(pl.col("rule") != "H01")["subject"].unique()
-    }
-    result = {}
-    for rule, subject, episode, level, department, kind, fen in conditions.iter_rows():
-        key = persons.household_key(COUNTY, subject, linking) if rule == "H01" else keys[subject]
-        record = persons.record_key(episode, linking) if rule == "R13" else episode
-        result[f"{rule}:{key}:{record}"] = Row(rule, level, department, kind, fen)
-    return result
+    names = condition_ids(conditions.select("rule", "subject", "episode").iter_rows(), linking)
+    rows = conditions.select("rule", "level", "department", "kind", "fen").iter_rows()
+    return {name: Row(*row) for name, row in zip(names, rows, strict=True)}
+
+
+def condition_ids(named: Iterable[tuple[str, str, str]], linking: bytes) -> list[str]:
+    """The hub's names of conditions given as (rule, ID or household number, year or department's key)."""
+    return [
+        f"{rule}:{_subject(rule, subject, linking)}:{_episode(rule, episode, linking)}"
+        for rule, subject, episode in named
+    ]
+
+
+def _subject(rule: str, subject: str, linking: bytes) -> str:
+    if rule == "H01":
+        return persons.household_key(COUNTY, subject, linking)
+    return persons.person_key(persons.normalise_id(subject), linking)
+
+
+def _episode(rule: str, episode: str, linking: bytes) -> str:
+    # A certificate's number contains the ID, so the hub knows it by a keyed hash.
+    return persons.record_key(episode, linking) if rule == "R13" else episode

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from schemas import topics
 from wire.kafka import admin, partitions_of
@@ -31,7 +31,7 @@ class Observer(threading.Thread):
         self._from = self._last()
 
     def _last(self) -> bytes:
-        newest = self._client.xrevrange(self._keys.stream, count=1)
+        newest: Any = self._client.xrevrange(self._keys.stream, count=1)
         return newest[0][0] if newest else b"0-0"
 
     def run(self) -> None:
@@ -85,7 +85,7 @@ class Hub:
     def ends(self, names: Iterable[str]) -> dict[tuple[str, int], int]:
         """Next offset of every partition of these topics."""
         wanted = {
-            TopicPartition(self._settings.topic(n), p): OffsetSpec.latest()
+            TopicPartition(self._settings.topic(n), p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for n in names
             for p in range(partitions_of(self._settings, topics.of(n)))
         }

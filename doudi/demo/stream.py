@@ -196,7 +196,7 @@ class Stream:
     # ------------------------------------------------------------------------------------------ medical insurance
 
     def _setl(
-        self, person: int, fen: int, *, number: str | None | bool = True, refund: bool = False
+        self, person: int, fen: int, *, number: str | bool | None = True, refund: bool = False
     ) -> tuple[str, Statement]:
         key = self._key("S")
         total = fen * 5 // 2

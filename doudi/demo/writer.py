@@ -142,13 +142,20 @@ class Writer:
 
     def __init__(self, departments: Departments) -> None:
         self._departments = departments
+        self._lanes: dict[str, _Lane] = {}
         self.rows = 0
+
+    def recent(self, last: int) -> list[Began]:
+        """The last changes that began something, while writing."""
+        began = [b for lane in list(self._lanes.values()) for b in lane.written.began[-last:]]
+        return sorted(began, key=lambda b: b.committed)[-last:]
 
     def write(self, changes: Iterable[Change], rate: float, stop: threading.Event | None = None) -> Written:
         """Write `changes` at `rate` rows a second, evenly; returns when all are committed or `stop` is set."""
         lanes: dict[str, _Lane] = {d: _Database(d, self._departments.url(d)) for d in DATABASES}
         lanes["late"] = _Database("late", self._departments.url("medical"), LATE_S, 1.0)
         lanes["vital"] = _Files(self._departments)
+        self._lanes = lanes
         for lane in lanes.values():
             lane.start()
         begin, due = time.time(), 0

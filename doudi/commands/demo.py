@@ -1,0 +1,48 @@
+"""``doudi demo``: the hub on a synthetic county, live in the terminal or once with an independent check."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wire.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(  # noqa: PLR0917 - options of a command
+    once: Annotated[
+        bool, typer.Option("--once", help="A fixed load, a steady phase, the comparison, one JSON line")
+    ] = False,
+    people: Annotated[int, typer.Option(min=1000, max=2_000_000, help="People of the county")] = 120_000,
+    rate: Annotated[float, typer.Option(min=0.1, help="Rows a second; 500 with --once, else 5")] = 0.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the steady phase (--once)")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,
+    home: Annotated[Path | None, typer.Option(help="Folder of the demo; it is cleared at each start")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the folder as it is at the end")] = False,
+) -> None:
+    """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""
+    from doudi.demo import run  # noqa: PLC0415 - slow to import
+
+    settings = Settings()
+    settings = settings.model_copy(update={"home": (home or settings.home / "demo").absolute()})
+    options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep)
+    # Ctrl-C and SIGTERM end it in an orderly way, wherever it is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if once:
+            result = run.once(settings, options, lambda words: print(words, file=sys.stderr, flush=True))  # noqa: T201
+            sys.stdout.write(result.line() + "\n")
+            raise typer.Exit(0 if result.good else 1)
+        run.live(settings, options, threading.Event())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        raise typer.Exit(130 if once else 0) from None

@@ -1,0 +1,139 @@
+"""The departments' connectors as child processes, pointed at the demo's databases and drop folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import redis
+import yaml
+
+from connectors import catalogue
+from doudi.demo.databases import DATABASES, Departments
+from doudi.embedded.errors import ComponentFailed
+from doudi.embedded.hub import environment
+from doudi.embedded.process import GUARD, tail
+from wire.rediskeys import RedisKeys
+from wire.settings import Settings
+
+SWEEP_S = 2.0
+COMPARE_S = 6.0
+"""How often vanished rows are looked for; a county would do it each few minutes."""
+
+
+class Connectors:
+    """One process a department. ``settle_s``: no change can lie unread for longer."""
+
+    settle_s = COMPARE_S + 3.0
+
+    def __init__(self, settings: Settings, departments: Departments) -> None:
+        self._settings, self._departments = settings, departments
+        self._redis = redis.Redis.from_url(settings.redis)
+        self._keys = RedisKeys(settings.namespace)
+        self._logs: dict[str, Path] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Connectors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._redis.close()
+
+    def start(self) -> None:
+        """Start every connector that does not run."""
+        home = self._settings.home
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        for department in catalogue.FOLDERS:
+            if department in self._running:
+                continue
+            config = home / "connectors" / f"{department}.yaml"
+            config.parent.mkdir(parents=True, exist_ok=True)
+            config.write_text(
+                yaml.safe_dump(self._override(department), allow_unicode=True), encoding="utf-8"
+            )
+            log = self._logs[department] = home / "logs" / f"connector-{department}.log"
+            command = [
+                sys.executable,
+                "-IS",
+                str(GUARD),
+                str(os.getpid()),
+                str(int(signal.SIGKILL)),
+                "-1",
+                "0",
+                "--",
+                sys.executable,
+                "-m",
+                "doudi",
+                "connector",
+                department,
+                "--config",
+                str(config),
+            ]
+            with log.open("ab") as out:
+                self._running[department] = subprocess.Popen(  # noqa: S603 - ourselves
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                    env={**os.environ, **environment(self._settings), "PYTHONPATH": _search()},
+                )
+
+    def stop(self) -> None:
+        """Stop them in an orderly way."""
+        for child in self._running.values():
+            child.terminate()
+        for child in self._running.values():
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._running.clear()
+
+    def _override(self, department: str) -> dict[str, Any]:
+        """Keys of connector.yaml that differ here: where things lie, and a demo's impatience."""
+        shipped = catalogue.load(department)
+        feeds = []
+        for feed in shipped.feeds:
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.05}
+            if feed.kind == "files":
+                given |= {"folder": str(self._departments.drop), "poll_seconds": 0.1}
+            else:
+                given |= {"sweep_seconds": SWEEP_S, "overlap_seconds": 20}
+            if feed.compare_seconds:
+                given["compare_seconds"] = COMPARE_S
+            feeds.append(given)
+        named = {"database": self._departments.name(department)} if department in DATABASES else {}
+        return {**named, "feeds": feeds}
+
+    def pending(self) -> str:
+        """Which feeds have not published their first load whole. Raises ComponentFailed if a connector ended."""
+        for department, child in self._running.items():
+            if child.poll() is not None:
+                log = self._logs[department]
+                raise ComponentFailed(
+                    f"The connector of {department} ended with code {child.returncode}", str(log), tail(log)
+                )
+        waiting = []
+        for department in catalogue.FOLDERS:
+            for feed in catalogue.load(department).feeds:
+                beat: Any = self._redis.get(self._keys.heartbeat(feed.source, feed.topic))
+                if not beat or not orjson.loads(beat)["complete"]:
+                    waiting.append(feed.source)
+        return f"not loaded: {', '.join(waiting)}" if waiting else ""
+
+    def loaded(self) -> bool:
+        """Whether every feed's first load has been published whole."""
+        return not self.pending()
+
+
+def _search() -> str:
+    code = str(Path(__file__).parents[2])
+    return os.pathsep.join(p for p in (code, os.environ.get("PYTHONPATH", "")) if p)

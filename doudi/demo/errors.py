@@ -1,0 +1,17 @@
+"""What stops a demo, in three parts: what, where, how to mend it. The tree is that of the stack's errors."""
+
+from __future__ import annotations
+
+from doudi.embedded.errors import StackError
+
+
+class DemoError(StackError):
+    """Root of the demo's errors."""
+
+
+class DemoFolder(DemoError):  # noqa: N818 - named for what is the case
+    """The folder cannot be used for a demo."""
+
+
+class NotQuiet(DemoError):  # noqa: N818
+    """The hub does not come to rest."""
