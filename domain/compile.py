@@ -1,0 +1,158 @@
+"""From a rule to SQL: parameters become CASE expressions, predicates one SELECT over the rule's facts.
+
+Three values come from SQL: a NULL predicate is unknown, neither standing nor refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import sqlglot
+from sqlglot import exp
+
+from domain.rules import LEVELS, Rule, RuleBook
+
+DIALECT = "duckdb"
+FUNCTIONS = frozenset({
+    "and", "or", "case", "if", "coalesce", "nullif", "starts_with", "list_contains", "array_contains", "len",
+    "array_size", "length", "floor", "least", "greatest", "abs", "year", "month", "make_date", "date_diff",
+    "date_from_parts", "as_of", "local_day", "cast",
+})
+"""What a rule may call. Nothing that looks at the clock, at other rows or outside."""
+
+HIT = ("rule", "subject", "episode", "holds", "step", "level", "division", "tier", "household_key",
+       "evidence", "thresholds", "rule_version")
+"""Columns of what rules say of facts; ``holds`` true or NULL (unknown)."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """A parameter in an expression, with the SQL of the tier it is asked for."""
+
+    id: str
+    tier: str
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A rule as SQL over its facts."""
+
+    rule: Rule
+    book: RuleBook
+
+    @cached_property
+    def done(self) -> str:
+        """SQL of: the help that was asked for is on record."""
+        return self._sql(self.rule.done_when)
+
+    @cached_property
+    def until(self) -> str:
+        """SQL of: the rule's period goes on."""
+        return self._sql(self.rule.until)
+
+    @cached_property
+    def corrected(self) -> str:
+        """SQL of: what the rule rests on was never so."""
+        return self._sql(self.rule.corrected_when)
+
+    def _sql(self, text: str) -> str:
+        return _resolved(_with_step(parse(text), self.rule), self.book).sql(dialect=DIALECT)
+
+    @cached_property
+    def holds(self) -> str:
+        """Standing: the predicate, within its period, neither done nor corrected."""
+        when = self._sql(self.rule.when)
+        return f"({when}) and ({self.until}) and not ({self.done}) and not ({self.corrected})"
+
+    @cached_property
+    def level(self) -> str:
+        """SQL of the level."""
+        return f"'{self.rule.level}'" if self.rule.level in LEVELS else self._sql(self.rule.level)
+
+    @cached_property
+    def used(self) -> tuple[Used, ...]:
+        """The parameters that decide the rule, in order of appearance."""
+        r = self.rule
+        found: dict[tuple[str, str], Used] = {}
+        for text in (r.when, r.step, r.done_when, r.until, *((r.level,) if r.level not in LEVELS else ())):
+            for use in uses(_with_step(parse(text), r), self.book):
+                found.setdefault((use.id, use.tier), use)
+        return tuple(found.values())
+
+    @cached_property
+    def evidence(self) -> str:
+        """SQL of the JSON object of the evidence columns."""
+        columns = ", ".join(f"'{column}': {column}" for column in self.rule.evidence)
+        return f"to_json({{{columns}}})::varchar"
+
+    @cached_property
+    def thresholds(self) -> str:
+        """SQL of the JSON object of the parameters used: value, from, region, source."""
+        if not self.used:
+            return "'{}'"
+        ids = [u.id for u in self.used]
+        parts = []
+        for use in self.used:
+            name = use.id if ids.count(use.id) == 1 else f"{use.id}({use.tier.strip(chr(39))})"
+            parts.append(f"'\"{name}\":' || coalesce({self.book.parameters[use.id].resolved_sql(use.tier)}, 'null')")
+        return "'{' || " + " || ',' || ".join(parts) + " || '}'"
+
+    @cached_property
+    def hits(self) -> str:
+        """SELECT of what the rule says of each row of its facts, false left out. Columns HIT."""
+        r = self.rule
+        return (
+            f"select '{r.id}' as rule, subject, episode, {self.holds} as holds, ({self._sql(r.step)})::integer as step, "
+            f"{self.level} as level, division, tier, coalesce(household_key, '') as household_key, "
+            f"{self.evidence} as evidence, {self.thresholds} as thresholds, {r.version}::integer as rule_version "
+            f"from {r.facts} where ({self.holds}) is distinct from false"
+        )
+
+
+@cache
+def compiled(book: RuleBook, stage: str) -> dict[str, Compiled]:
+    """The rules of a stage as SQL, by id; made once for a rule book."""
+    return {rule.id: Compiled(rule, book) for rule in book.of_stage(stage)}
+
+
+def parse(text: str) -> exp.Expression:
+    """An expression of a rule. Raises sqlglot.errors.ParseError."""
+    return sqlglot.parse_one(text, read=DIALECT)
+
+
+def name_of(function: exp.Func) -> str:
+    """The name under which a function is known here."""
+    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
+
+
+def uses(tree: exp.Expression, book: RuleBook) -> list[Used]:
+    """Parameters in an expression: by name (for the row's tier), or called with a tier."""
+    found = []
+    for node in tree.walk(bfs=False):
+        use = _use(node, book)
+        if use:
+            found.append(use)
+    return found
+
+
+def _use(node: exp.Expression, book: RuleBook) -> Used | None:
+    if isinstance(node, exp.Column) and node.name in book.parameters:
+        return Used(node.name, "tier")
+    if isinstance(node, exp.Anonymous) and node.name in book.parameters and node.expressions:
+        return Used(node.name, node.expressions[0].sql(dialect=DIALECT))
+    return None
+
+
+def _resolved(tree: exp.Expression, book: RuleBook) -> exp.Expression:
+    def put(node: exp.Expression) -> exp.Expression:
+        use = _use(node, book)
+        return parse(book.parameters[use.id].value_sql(use.tier)) if use else node
+    return tree.transform(put)
+
+
+def _with_step(tree: exp.Expression, rule: Rule) -> exp.Expression:
+    def put(node: exp.Expression) -> exp.Expression:
+        named = isinstance(node, exp.Column) and node.name == "step"
+        return exp.paren(parse(rule.step)) if named else node
+    return tree.transform(put)

@@ -1,0 +1,164 @@
+"""The difference: what the rules say now against what they said before, kept in the table ``verdict``.
+
+``verdict`` holds one row a rule, subject and episode that stands (holds) or is unknown (holds is NULL).
+Only content that people see is compared; a record published again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+
+from domain.compile import HIT, Compiled
+from domain.rules import RuleBook
+
+Connection = duckdb.DuckDBPyConnection
+_CONTENT = ("step", "level", "division", "tier", "household_key", "evidence", "thresholds", "rule_version")
+_SAME = "h.rule = v.rule and h.subject = v.subject and h.episode = v.episode"
+RECORDS = 20
+"""A condition names at most so many of the records used, newest first."""
+
+
+@dataclass(frozen=True)
+class Tracer:
+    """Where a condition's records are found: facts that show one topic each, and the topics a rule needs."""
+
+    subject: str
+    facts_of: dict[str, tuple[str, bool]]
+    """Topic to the fact over it and whether that fact has a year."""
+
+
+def create(con: Connection) -> None:
+    """Tables: ``verdict`` in the file; ``hit``, ``change`` and ``ending`` for one evaluation."""
+    con.execute(
+        "create table if not exists verdict (rule varchar, subject varchar, episode varchar, holds boolean, "
+        "step integer, level varchar, division varchar, tier varchar, household_key varchar, evidence varchar, "
+        "thresholds varchar, rule_version integer)")
+    con.execute("create or replace temp table hit as from verdict limit 0")
+    con.execute(f"create or replace temp table change as {_change('(NULL)')} limit 0")
+    con.execute(
+        "create or replace temp table ending (rule varchar, subject varchar, episode varchar, "
+        "cause varchar, superseded_by varchar)")
+
+
+def hits(compiled: Iterable[Compiled]) -> str:
+    """SQL of what the rules say of the facts, silenced rules left out."""
+    rules = list(compiled)
+    said = " union all ".join(c.hits for c in rules)
+    silenced = [
+        f"(i.rule = '{c.rule.id}' and s.rule in ({_list(c.rule.inhibits)}))" for c in rules if c.rule.inhibits
+    ]
+    if not silenced:
+        return said
+    return (
+        f"with said as materialized ({said}) select * from said s where not exists ("
+        f"select 1 from said i where i.holds and i.subject = s.subject and ({' or '.join(silenced)}))"
+    )
+
+
+def compare(con: Connection, selected: str) -> int:
+    """Fill ``change`` with what differs between ``hit`` and ``verdict`` of the selected subjects; how many."""
+    return _count(con, f"insert into change {_change(selected)}")
+
+
+def _change(selected: str) -> str:
+    new = ", ".join(f"h.{c}" for c in _CONTENT)
+    old = ", ".join(f"v.{c}" for c in _CONTENT)
+    shown = ", ".join(f"coalesce(h.{c}, v.{c}) as {c}" for c in ("rule", "subject", "episode", *_CONTENT))
+    return (
+        f"select {shown}, h.holds, h.rule is not null as said, "
+        f"coalesce(v.holds, false) as stood, coalesce(h.holds, false) as stands "
+        f"from hit h full join (select * from verdict where subject in {selected}) v on {_SAME} "
+        f"where h.rule is null or v.rule is null or h.holds is distinct from v.holds "
+        f"or (h.holds and row({new}) is distinct from row({old}))"
+    )
+
+
+def apply(con: Connection) -> None:
+    """Make ``verdict`` say what ``change`` says."""
+    con.execute(
+        "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
+        "and verdict.episode = c.episode")
+    con.execute(f"insert into verdict select {', '.join(HIT)} from change where said")
+
+
+def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled]) -> None:
+    """Fill ``ending`` with why each condition that stood no longer does. Call it before ``apply``."""
+    ended = [r for (r,) in con.execute("select distinct rule from change where stood and not stands").fetchall()]
+    parts = [_causes(compiled[rule], book) if rule in compiled else _withdrawn(rule) for rule in sorted(ended)]
+    if parts:
+        con.execute("insert into ending " + " union all ".join(parts))
+
+
+def _withdrawn(rule: str) -> str:
+    """A rule that is no longer in the book: its period is over."""
+    return (f"select rule, subject, episode, 'lapsed' as cause, '' as superseded_by from change "
+            f"where rule = '{rule}' and stood and not stands")
+
+
+def _causes(compiled: Compiled, book: RuleBook) -> str:
+    rule = compiled.rule
+    takers = [f"h.rule in ({_list(book.inhibitors[rule.id])})"] if book.inhibitors[rule.id] else []
+    if rule.superseded_by:
+        same = "" if book.shapes[rule.facts].record_of else " and h.episode = e.episode"
+        takers.append(f"(h.rule in ({_list(rule.superseded_by)}){same})")
+    taker = (
+        f"(select min(h.rule) from hit h where h.holds and h.subject = e.subject and ({' or '.join(takers)}))"
+        if takers else "null::varchar"
+    )
+    return (
+        f"select rule, subject, episode, case when missing or corrected then 'corrected' when done then 'fulfilled' "
+        f"when taker is not null then 'superseded' when past then 'lapsed' else 'corrected' end as cause, "
+        f"case when not missing and not corrected and not done then coalesce(taker, '') else '' end as superseded_by "
+        f"from (select e.rule, e.subject, e.episode, f.subject is null as missing, "
+        f"coalesce(({compiled.corrected}), false) as corrected, "
+        f"coalesce(({compiled.done}), false) as done, "
+        f"not coalesce(({compiled.until}), true) as past, {taker} as taker "
+        f"from (select rule, subject, episode from change where rule = '{rule.id}' and stood and not stands) e "
+        f"left join {rule.facts} f on f.subject = e.subject and f.episode = e.episode)"
+    )
+
+
+def records(book: RuleBook, rules: Iterable[str], tracer: Tracer) -> str:
+    """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
+    parts = []
+    for rule in (book.rules[r] for r in rules):
+        own = book.shapes[rule.facts].record_of
+        for topic in rule.needs:
+            fact, yearly = tracer.facts_of[topic]
+            match = " and s.record_id = c.episode" if topic == own else ""
+            match += " and s.year::varchar = c.episode" if yearly and not own else ""
+            parts.append(
+                f"select c.rule, c.subject, c.episode, s.published_at, "
+                f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
+                f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
+                f"from change c join {fact} s on s.{tracer.subject} = c.subject{match} "
+                f"where c.stands and c.rule = '{rule.id}'")
+    return (
+        f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
+        f"record.\"offset\" desc)[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by all"
+    )
+
+
+def adopt(con: Connection) -> None:
+    """Replace what stands by the registered frame ``_adopted`` (columns of hub.condition)."""
+    con.execute("delete from verdict")
+    con.execute(
+        "insert into verdict select rule, subject_key, episode, true, step, level, division, tier, household_key, "
+        "evidence, thresholds, rule_version from _adopted where state = 'standing'")
+
+
+def unknown(con: Connection) -> dict[str, int]:
+    """Rule to the number of rows of its facts of which it cannot say whether it stands."""
+    return dict(con.execute(
+        "select rule, count(*) from verdict where holds is null group by rule order by rule").fetchall())
+
+
+def _count(con: Connection, insert: str) -> int:
+    return int(con.execute(insert).fetchall()[0][0])
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

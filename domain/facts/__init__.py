@@ -1,0 +1,135 @@
+"""Facts: SQL views over the current records of the subjects touched, one file each, in reading order by reference.
+
+A file is one SELECT. ``{civil.roster}`` stands for the topic's current records, ``{envelope}`` for the
+columns that trace a row to its record; every other table it names is another file of the folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from domain import tiers
+from domain.records import ENVELOPE, Kept
+
+_TOPIC = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One view. ``topic`` is the topic whose records it shows, empty where it is made of other facts.
+
+    ``driver`` is the fact that its rows come from: without rows there, it has none either.
+    """
+
+    name: str
+    sql: str
+    topic: str
+    reads: frozenset[str]
+    driver: str
+
+    def over(self, kept: dict[str, Kept], selected: str) -> str:
+        """The SELECT over the current records of the selected subjects."""
+        return _TOPIC.sub(lambda m: kept[m[1]].current(selected), self.sql)
+
+
+@cache
+def load(folder: str) -> tuple[Fact, ...]:
+    """The facts of a stage (``persons`` or ``households``), each behind those that it reads."""
+    found = {path.stem: _fact(path) for path in sorted((_HERE / folder).glob("*.sql"))}
+    order = TopologicalSorter({n: sorted(f.reads & found.keys()) for n, f in found.items()}).static_order()
+    return tuple(found[name] for name in order)
+
+
+def _fact(path: Path) -> Fact:
+    text = path.read_text(encoding="utf-8").replace("{envelope}", ENVELOPE)
+    topics = _TOPIC.findall(text)
+    tree = sqlglot.parse_one(_TOPIC.sub(lambda m: "kept", text), read="duckdb")
+    inner = {cte.alias: cte.this for cte in tree.find_all(exp.CTE)}
+    tables = [t.name for t in tree.find_all(exp.Table) if t.name not in inner]
+    driver = "" if topics else _driver(tree, inner)
+    return Fact(path.stem, text, topics[0] if topics else "", frozenset(tables), driver)
+
+
+def _driver(tree: exp.Expression, inner: dict[str, exp.Expression]) -> str:
+    """The table behind the outermost FROM, looking into WITH; empty where rows come from several."""
+    source = tree.args.get("from_") or tree.args.get("from")
+    table = source.this if source is not None else None
+    if not isinstance(table, exp.Table):
+        return ""
+    return _driver(inner[table.name], inner) if table.name in inner else table.name
+
+
+def macros(day: str, coverage: list[tuple[str, str]], division_default: str) -> tuple[str, ...]:
+    """SQL that defines what facts and rules may call, for one evaluation.
+
+    ``day``: ISO date for which is asked; ``coverage``: (topic, division prefix) in force on that day.
+    """
+    by_topic: dict[str, list[str]] = {}
+    for topic, prefix in coverage:
+        by_topic.setdefault(topic, []).append(f"starts_with(division, '{_quoted(prefix)}')")
+    cases = " ".join(f"when '{_quoted(t)}' then {' or '.join(tests)}" for t, tests in by_topic.items())
+    covered = f"case topic {cases} else false end" if cases else "false"
+    return (
+        f"create or replace temp macro as_of() as date '{day}'",
+        f"create or replace temp macro division_default() as '{_quoted(division_default)}'",
+        f"create or replace temp macro covered(topic, division) as {covered}",
+    )
+
+
+def constant_macros() -> tuple[str, ...]:
+    """SQL of the macros that never change. Local time is UTC+8 (Asia/Shanghai, no summer time)."""
+    return (
+        "create or replace temp macro local_day(instant) as cast(instant + interval 8 hour as date)",
+        *tiers.macros(),
+    )
+
+
+def create(con: duckdb.DuckDBPyConnection, folder: str, kept: dict[str, Kept]) -> None:
+    """Create the empty temp table of every fact of a stage; the kept tables must be there."""
+    for statement in (*constant_macros(), *macros("0001-01-01", [], "")):
+        con.execute(statement)
+    for fact in load(folder):
+        con.execute(f"create or replace temp table {fact.name} as {fact.over(kept, '(NULL)')} limit 0")
+
+
+@cache
+def columns(folder: str) -> dict[str, dict[str, str]]:
+    """Fact name to its columns (name to SQL type), found by creating everything in memory."""
+    con = duckdb.connect()
+    try:
+        kept = kept_of(folder)
+        for k in kept.values():
+            k.create(con)
+        create(con, folder, kept)
+        return {
+            fact.name: {name: kind for name, kind, *_ in con.execute(f"describe {fact.name}").fetchall()}
+            for fact in load(folder)
+        }
+    finally:
+        con.close()
+
+
+@cache
+def kept_of(folder: str) -> dict[str, Kept]:
+    """How the topics that a stage's facts read are kept."""
+    special = {
+        "hub.relation": Kept("hub.relation", key=("relation", "other_key", "record_id"),
+                             order=("epoch", "seq", '"offset"'), gone="not present", caused_at="caused_at"),
+        "hub.member": Kept("hub.member", subject="household_key", key=("person_key",),
+                           order=("epoch", "seq", '"offset"'), gone="not present", caused_at="caused_at"),
+    }
+    topics = sorted({fact.topic for fact in load(folder) if fact.topic})
+    return {topic: special.get(topic) or Kept(topic) for topic in topics}
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,52 @@
+-- Everything the rules know of one person, in one pass over the current records.
+-- What tests an absence is NULL where no feed covers the person's division.
+with said as (
+    select 1 as place, person_key, division, occurred_at, record_id,
+           tier, in_force as tier_in_force, status <> 'refused' as tier_held from entry
+    union all by name
+    select 2 as place, person_key, division, occurred_at, record_id,
+           case when in_force then household_key end as household_key, joined_on from membership
+    union all by name
+    select 3 as place, person_key, division, occurred_at, record_id,
+           case when mark_in_force then idet_tier end as mark from insured
+    union all by name
+    select 4 as place, person_key, division, occurred_at, record_id,
+           active and grade <= 2 as severe from card
+    union all by name
+    select 5 as place, person_key, division, occurred_at, record_id,
+           case when active then benefit end as benefit,
+           benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
+    union all by name
+    select 6 as place, person_key, division, occurred_at, record_id from bill
+    union all by name
+    select 7 as place, person_key, division, occurred_at, record_id,
+           event = 'death' as dead, case when event = 'death' then event_on end as died_on from life_event
+    union all by name
+    select 8 as place, person_key, '' as division, case when severe_disability then other_key end as ward from ward
+), folded as (
+    select person_key,
+           coalesce(arg_max(division, row(-place, occurred_at, record_id)) filter (division <> ''),
+                    division_default()) as division,
+           coalesce(tier_at(min(tier_place(tier)) filter (tier_in_force)), '') as tier,
+           coalesce(list_sort(list(distinct tier) filter (tier_in_force)), []) as tiers,
+           coalesce(list_sort(list(distinct tier) filter (tier_held and tier is not null)), []) as tiers_held,
+           count(*) filter (place = 1) > 0 as was_on_roster,
+           arg_min(household_key, row(date '9999-12-31' - coalesce(joined_on, date '0001-01-01'), household_key))
+               filter (household_key is not null) as household_key,
+           coalesce(list_sort(list(distinct mark) filter (mark is not null)), []) as marks,
+           coalesce(bool_or(severe), false) as severe_disability,
+           coalesce(list_sort(list(distinct benefit) filter (benefit is not null)), []) as benefits,
+           coalesce(bool_or(funeral), false) as funeral,
+           not coalesce(bool_or(dead), false) as alive,
+           min(died_on) as died_on,
+           count(distinct ward)::integer as wards_severe
+    from said group by person_key
+)
+select person_key, division, tier, tiers, tiers_held, was_on_roster, household_key, marks,
+       severe_disability, benefits, alive, died_on, wards_severe,
+       covered('medical.insurance', division) as insurance_covered,
+       case when tier <> '' then true when covered('civil.roster', division) then false end as on_roster,
+       case when list_contains(benefits, 'care_subsidy') then true
+            when covered('civil.benefit', division) then false end as care_subsidy,
+       case when funeral then true when covered('civil.benefit', division) then false end as funeral_subsidy
+from folded

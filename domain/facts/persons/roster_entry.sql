@@ -1,0 +1,5 @@
+-- One row an entry of the roster.
+select person_key as subject, e.record_id as episode, as_of() as law_on, p.* exclude (person_key),
+       e.tier as entry_tier, e.start_on as entry_start_on, e.in_force as entry_in_force,
+       case when list_contains(p.marks, e.tier) then true when p.insurance_covered then false end as marked
+from entry e join person p using (person_key)

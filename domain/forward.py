@@ -1,0 +1,121 @@
+"""What a person's stage forwards to other subjects: maintained views, published as differences.
+
+A row that is no longer there is published once more with ``present`` false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from domain.records import outgoing
+from domain.stage import Stamp
+
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A view for other subjects: its topic, what makes a row, what a row says, and whose row it is.
+
+    ``now`` is the SELECT of the rows of the subjects under evaluation, with columns key and content,
+    none of them NULL; ``of`` the key column that names the subject it comes from; ``driver`` the fact
+    without which it has no rows.
+    """
+
+    topic: str
+    key: tuple[str, ...]
+    content: tuple[str, ...]
+    of: str
+    driver: str
+    now: str
+
+    @property
+    def published(self) -> str:
+        """Table in the file: the rows as they were published last."""
+        return f"published_{self.topic.replace('.', '_')}"
+
+    @property
+    def change(self) -> str:
+        """Temp table of one evaluation."""
+        return f"changed_{self.topic.replace('.', '_')}"
+
+    @property
+    def known_subjects(self) -> str:
+        """SQL to append to a UNION of all subjects."""
+        return f" union select {self.of} from {self.published}"
+
+    def create(self, con: Connection) -> None:
+        """Create the table and the temp table; the facts must be there."""
+        con.execute(f"create table if not exists {self.published} as {self.now} limit 0")
+        con.execute(f"create or replace temp table {self.change} as {self._difference('(NULL)', self.now)} limit 0")
+
+    def _difference(self, selected: str, now: str) -> str:
+        on = " and ".join(f"n.{c} = o.{c}" for c in self.key)
+        shown = ", ".join(f"coalesce(n.{c}, o.{c}) as {c}" for c in (*self.key, *self.content))
+        new, old = (", ".join(f"{side}.{c}" for c in self.content) for side in "no")
+        return (
+            f"select {shown}, n.{self.of} is not null as present from ({now}) n full join "
+            f"(select * from {self.published} where {self.of} in {selected}) o on {on} "
+            f"where n.{self.of} is null or o.{self.of} is null or row({new}) is distinct from row({old})"
+        )
+
+    def publish(self, con: Connection, stamp: Stamp, selected: str, filled: set[str]) -> pl.DataFrame | None:
+        """The rows that changed for the selected subjects, now kept as published; None if there are none."""
+        now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
+        (changed,), = con.execute(f"insert into {self.change} {self._difference(selected, now)}").fetchall()
+        if not changed:
+            return None
+        same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
+        con.execute(f"delete from {self.published} using {self.change} c where {same}")
+        columns = ", ".join((*self.key, *self.content))
+        con.execute(f"insert into {self.published} ({columns}) select {columns} from {self.change} where present")
+        frame = outgoing(con, self.topic, f"""
+            select c.*, '{stamp.stage}' as stage, {stamp.state_partition} as state_partition,
+                   {stamp.epoch} as epoch, {stamp.seq} as seq, s.caused_at, s.baseline or {stamp.baseline} as baseline
+            from {self.change} c join subjects s on s.subject = c.{self.of}
+            order by c.present, {', '.join(f'c.{k}' for k in self.key)}""")
+        con.execute(f"truncate {self.change}")
+        return frame
+
+    def adopt(self, con: Connection) -> None:
+        """Replace the published rows by the registered frame ``_adopted`` (columns of the topic)."""
+        columns = ", ".join((*self.key, *self.content))
+        con.execute(f"delete from {self.published}")
+        con.execute(f"insert into {self.published} ({columns}) select {columns} from _adopted where present")
+
+
+MEMBERS = Forwarded(
+    topic="hub.member",
+    key=("household_key", "person_key"),
+    content=("division", "head", "alive", "tier", "years", "severe_disability", "wards_severe"),
+    of="person_key",
+    driver="membership",
+    now="""
+        select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
+               coalesce(y.years, []) as years, p.severe_disability, p.wards_severe
+        from (select household_key, person_key, bool_or(head) as head from membership where in_force group by all) m
+        join person p using (person_key)
+        left join (
+            select subject as person_key,
+                   list({'year': year, 'self_pay_fen': self_pay_fen, 'aided_self_pay_fen': aided_self_pay_fen}
+                        order by year) as years
+            from medical_year group by 1
+        ) y using (person_key)""",
+)
+"""What a person contributes to each household, for everybody who belongs to one."""
+
+RELATIONS = Forwarded(
+    topic="hub.relation",
+    key=("person_key", "relation", "other_key", "record_id"),
+    content=("severe_disability",),
+    of="other_key",
+    driver="card",
+    now="""
+        select guardian_key as person_key, 'guardian' as relation, person_key as other_key, record_id,
+               bool_or(active and coalesce(grade <= 2, false)) as severe_disability
+        from card where guardian_key is not null group by all""",
+)
+"""Who is named as guardian on a disability certificate, for the guardian's own partition."""

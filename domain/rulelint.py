@@ -1,0 +1,221 @@
+"""What is wrong with a rule book: every mistake gets a message that says what, where and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from domain import compile as compiling
+from domain import facts
+from domain.parameters import LAW_FROM, Parameter
+from domain.rules import LEVELS, Case, Documentation, Rule, RuleBook, Shape
+from schemas.topics import DEPARTMENTS, TOPICS
+
+Model = TypeVar("Model", bound=BaseModel)
+STAGE_OF = {"person": "persons", "household": "households"}
+FIELD = re.compile(r"\{([a-z_]+)\}")
+_FORBIDDEN = (exp.Select, exp.Subquery, exp.Star, exp.Window, exp.AggFunc, exp.Placeholder)
+_GIVEN_EXTRA = {"id", "who", "lane"}
+Read = tuple[list[Rule], list[Parameter], Documentation | None, list[str]]
+
+
+def read(folder: Path) -> Read:
+    """Everything in a rules folder, and the problems found. Files: <department>/R01.yaml, parameters/, facts.yaml."""
+    problems: list[str] = []
+    documentation = next(_models(folder, "facts.yaml", Documentation, problems), None)
+    parameters = list(_models(folder, "parameters/*.yaml", Parameter, problems))
+    rules = [
+        rule
+        for department in DEPARTMENTS
+        for rule in _models(folder, f"{department}/*.yaml", Rule, problems)
+    ]
+    if documentation is None:
+        problems.append(f"{folder}: no facts.yaml there; point to a rules folder, or copy facts.yaml from the one shipped")
+        return rules, parameters, None, problems
+    if problems:
+        return rules, parameters, documentation, problems
+    book = RuleBook({r.id: r for r in rules}, {p.id: p for p in parameters}, documentation.shapes,
+                    documentation.columns, "")
+    problems += _double(r.id for r in rules)
+    problems += _double(p.id for p in parameters)
+    for shape, described in documentation.shapes.items():
+        problems += [f"facts.yaml: {shape}: {text}" for text in _shape(shape, described, documentation)]
+    for parameter in parameters:
+        problems += [f"parameters/{parameter.id}.yaml: {text}" for text in _parameter(parameter)]
+    for rule in rules:
+        problems += [f"{rule.department}/{rule.id}.yaml: {text}" for text in _rule(rule, book)]
+    return rules, parameters, documentation, problems
+
+
+def _models(folder: Path, pattern: str, model: type[Model], problems: list[str]) -> Iterator[Model]:
+    for path in sorted(folder.glob(pattern)):
+        where = path.relative_to(folder).as_posix()
+        try:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            found = model.model_validate(raw)
+        except UnicodeDecodeError:
+            problems.append(f"{where}: not UTF-8; save the file as UTF-8")
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            problems.append(f"{where}{line}: not YAML ({getattr(error, 'problem', error)}); mend that line")
+        except ValidationError as error:
+            problems += [f"{where}: {_explained(e, model)}" for e in error.errors()]
+        else:
+            named = getattr(found, "id", path.stem)
+            if named != path.stem:
+                problems.append(f"{where}: the file is called {path.stem} and its id is {named}; make them the same")
+            yield found
+
+
+def _explained(error: Any, model: type[BaseModel]) -> str:
+    at = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{at} is missing; add it"
+    if error["type"] == "extra_forbidden":
+        known = [f.alias or n for n, f in model.model_fields.items()]
+        return f"{at} is not known{_near(at, known)}; remove or rename it"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{at}: {message}; found {str(error['input'])[:60]!r}"
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (do you mean {close[0]}?)" if close else ""
+
+
+def _double(ids: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            yield f"{name} stands in two files; keep one"
+        seen.add(name)
+
+
+def _shape(name: str, shape: Shape, documentation: Documentation) -> Iterator[str]:
+    known = facts.columns(shape.stage)
+    if name not in known:
+        yield f"there is no such view{_near(name, known)}; add domain/facts/{shape.stage}/{name}.sql"
+        return
+    for column in known[name]:
+        if column not in documentation.columns:
+            yield f"column {column} is not documented; add it under columns, with title zh and en"
+
+
+def _parameter(parameter: Parameter) -> Iterator[str]:
+    for tier in parameter.gaps():
+        of = f" for tier {tier}" if tier else ""
+        yield f"no value{of} for the whole country from {LAW_FROM} on; add one with region \"\""
+    for value in parameter.values:
+        unknown = [t for t in value.tiers if t not in compiling_tiers()]
+        if unknown:
+            yield f"tier {unknown[0]} is not known{_near(unknown[0], compiling_tiers())}; use one of {', '.join(compiling_tiers())}"
+        if bool(value.tiers) != parameter.by_tier:
+            yield (f"the value from {value.from_} " + ("names no tiers; add tiers" if parameter.by_tier
+                   else "names tiers; remove them, or say by_tier: true"))
+
+
+def compiling_tiers() -> tuple[str, ...]:
+    """Tiers that a parameter's values may name."""
+    from domain.parameters import TIERS_OF_PARAMETERS  # noqa: PLC0415
+
+    return TIERS_OF_PARAMETERS
+
+
+def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
+    shape = book.shapes.get(rule.facts)
+    if shape is None:
+        yield f"facts: {rule.facts} is not known{_near(rule.facts, book.shapes)}; use one of {', '.join(book.shapes)}"
+        return
+    if STAGE_OF[rule.subject] != shape.stage:
+        yield f"subject: {rule.facts} is about {shape.stage}, the rule about a {rule.subject}; choose other facts or subject"
+    columns = facts.columns(shape.stage)[rule.facts]
+    expressions = {"when": rule.when, "done_when": rule.done_when, "until": rule.until,
+                   "corrected_when": rule.corrected_when, "step": rule.step}
+    if rule.level not in LEVELS:
+        expressions["level"] = rule.level
+    for where, text in expressions.items():
+        yield from (f"{where}: {problem}" for problem in _expression(text, columns, book))
+    if rule.department not in DEPARTMENTS:
+        yield f"to: {rule.department} is not a department{_near(rule.department, DEPARTMENTS)}; use one of {', '.join(DEPARTMENTS)}"
+    yield from _names(rule, columns, book)
+    yield from _cases(rule)
+
+
+def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
+    try:
+        tree = compiling.parse(text)
+    except SqlglotError as error:
+        yield f"{text!r} is not an SQL expression ({str(error).splitlines()[0]}); mend it"
+        return
+    for node in tree.walk():
+        if isinstance(node, _FORBIDDEN):
+            yield f"{node.sql(dialect='duckdb')!r} is not allowed; a rule sees one row of its facts: use its columns"
+        elif isinstance(node, exp.Column) and node.name not in columns and node.name not in book.parameters and node.name != "step":
+            yield (f"{node.name} is neither a column nor a parameter"
+                   f"{_near(node.name, [*columns, *book.parameters])}; document a column in facts.yaml "
+                   f"or add parameters/{node.name}.yaml")
+        elif isinstance(node, exp.Func):
+            name = compiling.name_of(node)
+            if name not in compiling.FUNCTIONS and name not in book.parameters:
+                yield f"function {name} is not allowed{_near(name, compiling.FUNCTIONS)}; use one of {', '.join(sorted(compiling.FUNCTIONS))}"
+
+
+def _names(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
+    for column in rule.evidence:
+        if column not in columns:
+            yield f"evidence: {column} is not a column of {rule.facts}{_near(column, columns)}; use one that is"
+    for column in rule.purpose_fields:
+        if column not in rule.evidence:
+            yield f"purpose: {column} is not among the evidence; add it there, or leave it out"
+    for other in (*rule.superseded_by, *rule.inhibits):
+        if other not in book.rules:
+            yield f"rule {other} is not known{_near(other, book.rules)}; name one that exists"
+        elif other in rule.inhibits and book.rules[other].inhibits:
+            yield f"inhibits: {other} inhibits others itself; chains are not followed: name those too"
+    for topic in rule.needs:
+        if topic not in TOPICS:
+            yield f"needs: {topic} is not a topic{_near(topic, TOPICS)}; use one of schemas/topics.py"
+    if not rule.deadline.source and not rule.deadline.product_default:
+        yield "deadline: without authority; give its source, or say product_default: true"
+    allowed = {*rule.evidence, *book.parameters, "episode", "step"}
+    for language, text in (("zh", rule.explain.zh), ("en", rule.explain.en)):
+        for field in FIELD.findall(text):
+            if field not in allowed:
+                yield f"explain.{language}: {{{field}}} is neither evidence nor a parameter{_near(field, allowed)}; use one of them"
+
+
+def _cases(rule: Rule) -> Iterator[str]:
+    states = {case.expect.state for case in rule.cases}
+    for state, meaning in (("standing", "in which it fires"), ("nothing", "of the nearest value that does not fire")):
+        if state not in states:
+            yield f"cases: there is none {meaning}; add one that expects state: {state}"
+    for number, case in enumerate(rule.cases, 1):
+        yield from (f"cases[{number}]: {problem}" for problem in _case(case))
+
+
+def _case(case: Case) -> Iterator[str]:
+    if (case.expect.state == "ended") != (case.expect.cause is not None):
+        yield "an ending has a cause and nothing else has one; add or remove expect.cause"
+    if case.day < date(2000, 1, 1):
+        yield f"the day {case.day} is before any law here; choose a later one"
+    for given in (*case.given, *case.then):
+        for topic, fields in given.items():
+            if topic not in TOPICS:
+                yield f"{topic} is not a topic{_near(topic, TOPICS)}; use one of schemas/topics.py"
+                continue
+            from schemas.load import of_topic  # noqa: PLC0415
+
+            known = {*of_topic(topic).dtypes, *_GIVEN_EXTRA}
+            for name in fields:
+                if name not in known:
+                    yield f"{topic} has no field {name}{_near(name, known)}; use one of its schema"

@@ -1,0 +1,277 @@
+"""Screening: facts and rules over the subjects touched, and the difference to publish. The persons' stage.
+
+Conditions standing = rules(facts). Nothing is accumulated: whatever arrives, in whatever order, the
+facts of the subjects touched are asked anew of the records kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+import duckdb
+import polars as pl
+from polars import selectors as cs
+
+from domain import difference, facts
+from domain.compile import Compiled, compiled
+from domain.forward import MEMBERS, RELATIONS, Forwarded
+from domain.records import SMALL, Kept, outgoing
+from domain.rules import RuleBook
+from domain.stage import Stamp
+from schemas.load import of_topic
+
+Connection = duckdb.DuckDBPyConnection
+CHUNK = 50_000
+"""So many subjects are evaluated at a time, which bounds memory when everybody is."""
+
+_TICK, _HEARTBEAT, _CONDITION = "hub.tick", "hub.heartbeat", "hub.condition"
+
+
+class Screening:
+    """A stage over the facts of one folder. Holds no state of its own: everything is in the connection."""
+
+    name: str
+    subject_kind: str
+    subject: str
+    outputs: tuple[str, ...]
+    forwarded: tuple[Forwarded, ...] = ()
+    extra_inputs: tuple[str, ...] = ()
+
+    def __init__(self, book: RuleBook) -> None:
+        self.book = book
+        self.rules_version = book.digest
+        self.facts = facts.load(self.name)
+        self.kept: dict[str, Kept] = facts.kept_of(self.name)
+        self.inputs = (*self.kept, _TICK, *self.extra_inputs)
+
+    @cached_property
+    def compiled(self) -> dict[str, Compiled]:
+        """The stage's rules as SQL, by id."""
+        return compiled(self.book, self.name)
+
+    @cached_property
+    def tracer(self) -> difference.Tracer:
+        """Where the records behind a condition are found."""
+        known = facts.columns(self.name)
+        return difference.Tracer(self.subject, {
+            f.topic: (f.name, "year" in known[f.name]) for f in self.facts if f.topic and "lane" in known[f.name]
+        })
+
+    # ------------------------------------------------------------------ tables
+
+    def create(self, con: Connection) -> None:
+        """Create tables and indexes where absent, and the temp tables of this connection."""
+        for kept in self.kept.values():
+            kept.create(con)
+        con.execute("create table if not exists clock (day date)")
+        con.execute(
+            "create table if not exists heartbeat (source varchar, topic varchar, division_prefix varchar, "
+            "source_epoch integer, seq bigint, covers_from date, complete boolean)")
+        con.execute("create temp table if not exists touched (subject varchar, caused_at timestamp, baseline boolean)")
+        con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
+        con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
+        con.execute("create temp table if not exists pending (caused_at timestamp)")
+        facts.create(con, self.name, self.kept)
+        difference.create(con)
+        for view in self.forwarded:
+            view.create(con)
+
+    # ------------------------------------------------------------------ in
+
+    def ingest(self, con: Connection, topic: str, frame: pl.DataFrame) -> None:
+        """Keep the records of a slice and remember whom they touch. Evaluates nothing."""
+        if frame.is_empty():
+            return
+        if topic == _TICK:
+            self._tick(con, frame)
+        elif topic == _HEARTBEAT:
+            self._heartbeat(con, frame)
+        else:
+            self.kept[topic].append(con, frame)
+
+    def _tick(self, con: Connection, frame: pl.DataFrame) -> None:
+        latest = frame.sort("day").row(-1, named=True)
+        today = self.today(con)
+        if today is None or latest["day"] > today:
+            con.execute("delete from clock")
+            con.execute("insert into clock values (?)", [latest["day"]])
+            con.execute("insert into pending values (?)", [_utc(latest["sent_at"])])
+
+    def _heartbeat(self, con: Connection, frame: pl.DataFrame) -> None:
+        before = self._covered(con)
+        con.register("_slice", frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
+        try:
+            con.execute(
+                "create or replace temp table latest as select * from (from heartbeat union all by name select source, "
+                "topic, division_prefix, source_epoch, seq, covers_from, complete from _slice) qualify row_number() over ("
+                "partition by source, topic, division_prefix order by source_epoch desc, seq desc) = 1")
+            con.execute("delete from heartbeat")
+            con.execute("insert into heartbeat from latest")
+        finally:
+            con.unregister("_slice")
+        if self._covered(con) != before:
+            con.execute("insert into pending values (?)", [_utc(frame["sent_at"].max())])
+
+    def today(self, con: Connection) -> date | None:
+        """The greatest day seen in hub.tick; None before the first."""
+        rows = con.execute("select max(day) from clock").fetchall()
+        return rows[0][0] if rows else None
+
+    @staticmethod
+    def _covered(con: Connection) -> list[tuple[str, str, date]]:
+        return con.execute(
+            "select topic, division_prefix, min(covers_from) from heartbeat where complete group by all order by all"
+        ).fetchall()
+
+    # ------------------------------------------------------------------ out
+
+    def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
+        """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
+        today = self.today(con)
+        found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
+        if today is not None:
+            coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
+            for statement in facts.macros(today.isoformat(), coverage, stamp.division_default):
+                con.execute(statement)
+            for selected in self._chunks(con, stamp, everybody):
+                self._decide(con, stamp, today, selected, found)
+        con.execute("delete from touched")
+        con.execute("delete from pending")
+        return {
+            topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()
+        }
+
+    def _chunks(self, con: Connection, stamp: Stamp, everybody: bool) -> Iterator[str]:
+        """Fill ``subjects`` chunk by chunk; yields what stands behind IN to select them."""
+        (pending, caused_at), = con.execute("select count(*), max(caused_at) from pending").fetchall()
+        con.execute("delete from subjects")
+        if not (everybody or pending):
+            con.execute("insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1")
+            selected = self._selected(con)
+            if selected:
+                yield selected
+            return
+        known = " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
+        con.execute("delete from everybody")
+        con.execute(
+            f"insert into everybody select subject, (row_number() over (order by subject) - 1) // {CHUNK} "
+            f"from ({known} union select subject from verdict{''.join(v.known_subjects for v in self.forwarded)})")
+        (chunks,), = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
+        for chunk in range(chunks):
+            con.execute("delete from subjects")
+            con.execute(
+                "insert into subjects select e.subject, coalesce(max(t.caused_at), ?), coalesce(bool_and(t.baseline), false) "
+                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1",
+                [caused_at or _utc(stamp.decided_at), chunk])
+            yield self._selected(con)
+
+    @staticmethod
+    def _selected(con: Connection) -> str:
+        few = con.execute(f"select subject from subjects limit {SMALL + 1}").fetchall()
+        if len(few) > SMALL:
+            return "(select subject from subjects)"
+        return f"({', '.join(_literal(s) for (s,) in few)})" if few else ""
+
+    def _decide(
+        self, con: Connection, stamp: Stamp, today: date, selected: str, found: dict[str, list[pl.DataFrame]]
+    ) -> None:
+        filled = self._facts(con, selected)
+        rules = [c for c in self.compiled.values() if c.rule.facts in filled]
+        if rules:
+            con.execute(f"insert into hit ({difference.hits(rules)})")
+        if difference.compare(con, selected):
+            found[_CONDITION].append(self._publish(con, stamp, today))
+        for view in self.forwarded:
+            changed = view.publish(con, stamp, selected, filled)
+            if changed is not None:
+                found[view.topic].append(changed)
+        for table in (*filled, "hit", "change", "ending"):
+            con.execute(f"truncate {table}")
+
+    def _facts(self, con: Connection, selected: str) -> set[str]:
+        """Fill the facts of the selected subjects; the names of those that have rows."""
+        filled: set[str] = set()
+        for fact in self.facts:
+            if fact.driver and fact.driver not in filled:
+                continue
+            (rows,), = con.execute(f"insert into {fact.name} {fact.over(self.kept, selected)}").fetchall()
+            if rows:
+                filled.add(fact.name)
+        return filled
+
+    def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
+        difference.find_causes(con, self.book, self.compiled)
+        difference.apply(con)
+        rules = [r for (r,) in con.execute("select distinct rule from change where stands order by 1").fetchall()]
+        traced = difference.records(self.book, rules, self.tracer) if rules else "select rule, subject, episode, '[]' as records from ending limit 0"
+        return outgoing(con, _CONDITION, f"""
+            select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
+                   if(c.stands, 'standing', 'ended') as state, {owner(stamp)},
+                   c.rule, c.rule_version, '{self.subject_kind}' as subject_kind, c.subject as subject_key, c.episode,
+                   c.household_key, c.division, c.tier, r.rule_class, r.kind, r.department, c.level, c.step, r.deadline_days,
+                   coalesce(e.cause, '') as cause, coalesce(e.superseded_by, '') as superseded_by,
+                   c.evidence, c.thresholds, coalesce(t.records, '[]') as records,
+                   s.baseline or {stamp.baseline} as baseline, date '{today}' as as_of, s.caused_at, {instant(stamp.decided_at)} as decided_at
+            from change c
+            join subjects s using (subject)
+            left join ending e using (rule, subject, episode)
+            left join ({traced}) t using (rule, subject, episode)
+            left join (values {self._rules_table}) r(rule, rule_class, kind, department, deadline_days) using (rule)
+            where c.stood or c.stands
+            order by c.subject, c.stands, c.rule, c.episode""")
+
+    @cached_property
+    def _rules_table(self) -> str:
+        return ", ".join(
+            f"('{r.id}', '{r.rule_class}', '{r.kind}', '{r.department}', {r.deadline_days})"
+            for r in self.book.rules.values())
+
+    # ------------------------------------------------------------------ read-back
+
+    def adopt(self, con: Connection, topic: str, frame: pl.DataFrame) -> None:
+        """Replace what this partition has published on a topic by what stands in Kafka."""
+        con.register("_adopted", frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
+        try:
+            if topic == _CONDITION:
+                difference.adopt(con)
+            else:
+                next(v for v in self.forwarded if v.topic == topic).adopt(con)
+        finally:
+            con.unregister("_adopted")
+
+    @staticmethod
+    def unknown(con: Connection) -> dict[str, int]:
+        """Rule to the number of rows of its facts of which it cannot say whether it stands."""
+        return difference.unknown(con)
+
+
+class PersonStage(Screening):
+    """Rules about persons; forwards what a person contributes to households and to a guardian."""
+
+    name = "persons"
+    subject_kind = "person"
+    subject = "person_key"
+    outputs = (_CONDITION, MEMBERS.topic, RELATIONS.topic)
+    forwarded = (MEMBERS, RELATIONS)
+    extra_inputs = (_HEARTBEAT,)
+
+
+def owner(stamp: Stamp) -> str:
+    """SQL of the columns that say who decided."""
+    return (f"'{stamp.stage}' as stage, {stamp.state_partition} as state_partition, "
+            f"{stamp.epoch} as epoch, {stamp.seq} as seq")
+
+
+def instant(at: datetime) -> str:
+    """SQL of an instant, UTC."""
+    return f"timestamp '{_utc(at).isoformat(sep=' ', timespec='milliseconds')}'"
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
