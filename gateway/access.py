@@ -1,0 +1,81 @@
+"""Access in one place: which lists, cases, stream entries and commands are a user's. Routes ask here only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.cases import Actor, may_act, may_read
+from gateway.errors import Problem
+from schemas.topics import DEPARTMENTS
+from wire.rediskeys import PREFIX_LENGTHS, RedisKeys
+
+ALERTS_TO = ("civil",)
+STATES: dict[str, tuple[bool, ...]] = {
+    "active": (False,),
+    "open": (False,),
+    "signed": (False,),
+    "closed": (True,),
+    "all": (False, True),
+}
+"""State filter to the lists that hold such cases: closed or not."""
+
+
+def readable(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether the user may see this case (a document or an entry of the stream)."""
+    return may_read(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
+
+
+def require_readable(actor: Actor, case: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The case, or Problem not_found: what one may not see does not exist for one."""
+    if case is None or not readable(actor, case):
+        raise Problem("not_found")
+    return case
+
+
+def actions(actor: Actor, case: Mapping[str, Any]) -> list[str]:
+    """What the user may do with the case now."""
+    if case["state"] == "closed" or not acts(actor, case):
+        return []
+    return ["sign", "close"] if case["state"] == "open" else ["close"]
+
+
+def acts(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether commands of the user on this case would be within scope."""
+    return may_act(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
+
+
+def identifies(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether the user may open the identity: whoever has to act on the case."""
+    return acts(actor, case)
+
+
+def inboxes(  # noqa: PLR0917
+    keys: RedisKeys, actor: Actor, kind: str, state: str, department: str | None, division: str
+) -> Sequence[str]:
+    """Sorted sets that hold what the user asks for. Raises Problem forbidden outside the user's scope.
+
+    ``division``: a narrower prefix than the user's, or empty. Every case found there still passes
+    `readable`: the sets are by standard prefixes, the filter may be finer.
+    """
+    scope = division or actor.division
+    if not scope.startswith(actor.division):
+        raise Problem("forbidden", "division 不在您的范围内｜division lies outside your scope")
+    wanted = [department] if department else list(ALERTS_TO if kind == "alert" else DEPARTMENTS)
+    allowed = [d for d in wanted if may_read(actor, kind, d, scope)]
+    if not allowed:
+        raise Problem("forbidden")
+    prefix = scope[: max(n for n in PREFIX_LENGTHS if n <= len(scope))]
+    return [keys.inbox(kind, d, closed=closed, prefix=prefix) for d in allowed for closed in STATES[state]]
+
+
+def permissions(actor: Actor) -> dict[str, Any]:
+    """What the console shows of a user's rights."""
+    acting = actor.role != "auditor"
+    return {
+        "read": ["task"] if actor.role == "department" else ["alert", "task"],
+        "act": [] if not acting else (["task"] if actor.role == "department" else ["alert", "task"]),
+        "identity": acting,
+        "division": actor.division,
+        "department": actor.department,
+    }

@@ -1,0 +1,165 @@
+"""Errors of the gateway: one table from code to HTTP status and words, answered as problem+json.
+
+GatewayError          root; ``code`` names the line of the table
+└── Problem           raised by routes; nothing else carries an HTTP status
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger("doudi.gateway")
+
+
+class Line(NamedTuple):
+    """What a code means to people: status, title, and what to do."""
+
+    status: int
+    title: str
+    mend: str
+
+
+TABLE: dict[str, Line] = {
+    "bad_credentials": Line(
+        401,
+        "用户名或密码不正确｜Wrong user name or password",
+        "重新输入，或请管理员重置密码｜Try again, or have the password reset",
+    ),
+    "not_signed_in": Line(
+        401, "未登录或登录已过期｜Not signed in, or the sign-in has expired", "重新登录｜Sign in again"
+    ),
+    "too_many_attempts": Line(
+        429, "登录失败次数过多｜Too many failed sign-ins", "15分钟后再试｜Try again in 15 minutes"
+    ),
+    "forbidden": Line(
+        403,
+        "无权进行此操作｜Not allowed for this user",
+        "请有权限的人员办理｜Ask somebody whose role and division allow it",
+    ),
+    "not_found": Line(
+        404,
+        "不存在或不在您的范围内｜Does not exist, or lies outside your scope",
+        "核对编号｜Check the number",
+    ),
+    "no_identity": Line(
+        404,
+        "没有该对象的身份信息｜No identity is on record for this subject",
+        "通过来源部门核实｜Ask the department that the record came from",
+    ),
+    "bad_request": Line(
+        422, "请求内容不正确｜The request is not right", "按接口文档修改｜Correct it by the API documentation"
+    ),
+    "key_required": Line(
+        428,
+        "缺少 Idempotency-Key 或 If-Match｜Idempotency-Key or If-Match is missing",
+        "带上两个请求头｜Send both headers",
+    ),
+    "too_large": Line(413, "请求内容过大｜The request is too large", "缩小后再发｜Send less"),
+    "version_conflict": Line(
+        409,
+        "该事项已被他人更新｜Somebody has changed the case meanwhile",
+        "刷新后再处理｜Load it again, then act",
+    ),
+    "already_closed": Line(
+        409, "该事项已办结｜The case is closed already", "无需再处理｜Nothing is left to do"
+    ),
+    "already_signed": Line(
+        409, "该事项已签收｜The case is signed already", "直接核查办理｜Go on with the check"
+    ),
+    "out_of_scope": Line(
+        403,
+        "该事项不在您的范围内｜The case is outside your scope",
+        "请所属地区或部门办理｜Ask the division or department it belongs to",
+    ),
+    "bad_outcome": Line(
+        422,
+        "办理结果代码不正确｜The outcome code is not one of this kind of case",
+        "从 outcomes 中选择｜Choose one of the case's outcomes",
+    ),
+    "bad_command": Line(422, "不支持的操作｜No such command", "使用 sign 或 close｜Use sign or close"),
+    "unknown_case": Line(404, "事项不存在｜There is no such case", "核对编号｜Check the number"),
+    "key_reused": Line(
+        409,
+        "Idempotency-Key 已用于其他事项｜This Idempotency-Key was used for another case",
+        "换一个新的｜Use a new one",
+    ),
+    "unavailable": Line(
+        503,
+        "服务暂时不可用｜Not available just now",
+        "稍后用同一 Idempotency-Key 重试｜Try again in a while, with the same Idempotency-Key",
+    ),
+    "method_not_allowed": Line(
+        405,
+        "不支持该方法｜This method is not allowed here",
+        "按接口文档修改｜Correct it by the API documentation",
+    ),
+    "internal": Line(500, "内部错误｜Internal error", "请联系管理员查看日志｜Have the log looked at"),
+}
+_BY_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    401: "not_signed_in",
+    403: "forbidden",
+}
+
+
+class GatewayError(Exception):
+    """Root of the layer."""
+
+    code = "internal"
+
+
+class Problem(GatewayError):  # noqa: N818 - the media type's own word
+    """An answer that is not the one asked for. ``detail`` must be free of personal data."""
+
+    def __init__(self, code: str, detail: str = "", headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail or TABLE[code].title)
+        self.code, self.detail, self.headers = code, detail, headers
+
+
+def answer(code: str, detail: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
+    """The problem document of a code."""
+    line = TABLE[code]
+    body = {
+        "type": f"urn:doudi:problem:{code}",
+        "title": line.title,
+        "status": line.status,
+        "code": code,
+        "detail": detail or line.title,
+        "mend": line.mend,
+    }
+    return JSONResponse(body, line.status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error as a problem."""
+
+    async def problem(_: Request, error: Any) -> JSONResponse:
+        return answer(error.code, error.detail, error.headers)
+
+    async def invalid(_: Request, error: Any) -> JSONResponse:
+        # Where and what, never the value: it may be a person's.
+        parts = [f"{'.'.join(str(x) for x in e['loc'])}: {e['type']}" for e in error.errors()[:5]]
+        if any(p.lower().startswith(("header.idempotency-key", "header.if-match")) for p in parts):
+            return answer("key_required", "; ".join(parts))
+        return answer("bad_request", "; ".join(parts))
+
+    async def plain(_: Request, error: Any) -> JSONResponse:
+        return answer(_BY_STATUS.get(error.status_code, "bad_request"), headers=error.headers)
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        route = request.scope.get("route")
+        log.error("%s %s failed", request.method, getattr(route, "path", "?"), exc_info=error)
+        return answer("internal")
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+    app.add_exception_handler(Exception, unforeseen)

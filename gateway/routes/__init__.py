@@ -1,0 +1,1 @@
+"""Routes by concern. They read views and send commands; they decide nothing."""
