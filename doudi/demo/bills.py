@@ -53,7 +53,9 @@ def settlements(
     instant = _instants(n, today, now, rng)
     first = frame(person, self_pay, instant, inpatient, poor, rng)
     luck = pl.Series(rng.random(n))
-    flag = pl.when(luck < INVALID).then(pl.lit("0")).when(luck > 1 - NO_FLAG).then(None).otherwise(pl.lit("1"))
+    flag = (
+        pl.when(luck < INVALID).then(pl.lit("0")).when(luck > 1 - NO_FLAG).then(None).otherwise(pl.lit("1"))
+    )
     first = first.with_columns(flag.alias("vali_flag"))
     wrong = first.filter(pl.Series(rng.random(n) < REVERSED))
     money = [c for c in first.columns if first[c].dtype == pl.Int64 and c != "person"]

@@ -322,7 +322,12 @@ def _homes(scene: _Scene, turn: int) -> None:
     """A household beyond its line together; one whose member moved in today; one whose dead member's bill counts."""
     house = f"HX{turn:05d}"
     # As many days ago the second member joined or left: today out, today in, only tomorrow.
-    for suffix, second in (("A", {"joined": 900}), ("B", {"left": 0}), ("C", {"joined": 0}), ("D", {"joined": -1})):
+    for suffix, second in (
+        ("A", {"joined": 900}),
+        ("B", {"left": 0}),
+        ("C", {"joined": 0}),
+        ("D", {"joined": -1}),
+    ):
         one, two = scene.someone(), scene.someone()
         scene.home(one, house + suffix)
         scene.home(two, house + suffix, **second)

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from doudi.demo.changes import Change
 from doudi.demo.county import LOCAL
 from doudi.demo.databases import DATABASES, Departments, write_csv
-from doudi.demo.stream import Change
 
 TICK_S = 0.025
 """Rows due within so long share a transaction."""
