@@ -141,7 +141,7 @@ def _group(
     """
     if len(bodies) >= _ALONE and (frame := columnar.read(writer, bodies)) is not None:
         return frame, np.arange(len(bodies))
-    frames, kept = [writer.empty()], []
+    frames, kept = [], []
     for start in range(0, len(bodies), _CHUNK):
         chunk = bodies[start:start + _CHUNK]
         whole = None
@@ -161,7 +161,7 @@ def _group(
                 good.append(k)
         frames.append(pl.DataFrame(rows, schema=writer.dtypes, orient="row"))
         kept.append(np.array(good, np.int64))
-    return pl.concat(frames), np.concatenate(kept)
+    return frames[0] if len(frames) == 1 else pl.concat(frames), np.concatenate(kept)
 
 
 def _judged(
