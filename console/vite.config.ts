@@ -16,6 +16,7 @@ export default defineConfig({
   },
   test: {
     environment: 'happy-dom',
+    silent: 'passed-only',
     environmentOptions: { happyDOM: { settings: { fetch: { disableSameOriginPolicy: true } } } },
     include: ['tests/**/*.test.ts'],
   },

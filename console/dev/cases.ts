@@ -197,7 +197,7 @@ export const shapes: Shape[] = [
 function conditionOf(shape: Shape, opened: Date): Condition {
   const day = opened.toISOString().slice(0, 10)
   return {
-    id: `${shape.rule}-${day}`,
+    condition_id: `${shape.rule}-${day}`,
     rule: shape.rule,
     rule_version: 1,
     title_zh: shape.title[0],

@@ -58,12 +58,16 @@ export interface Fact {
   label_en: string
   value: unknown
   text: string
+  text_en?: string
 }
 
 export interface Threshold extends Fact {
-  from: string
-  region: string
-  source: string
+  from: string | null
+  region: string | null
+  source: string | null
+  source_zh?: string | null
+  source_en?: string | null
+  product_default?: boolean
 }
 
 export interface Legal {
@@ -80,8 +84,7 @@ export interface SourceRecord {
 }
 
 export interface Condition {
-  id?: string
-  condition_id?: string
+  condition_id: string
   rule: string
   rule_version: number
   title_zh: string
@@ -91,6 +94,8 @@ export interface Condition {
   level: Level
   step: number
   tier: string
+  tier_zh?: string
+  tier_en?: string
   episode: string
   as_of: string
   facts: Fact[]
@@ -120,10 +125,10 @@ export interface CasePage {
 }
 
 export interface Identity {
-  name: string
-  id_number: string
-  telephone: string
-  address: string
+  name: string | null
+  id_number: string | null
+  telephone: string | null
+  address: string | null
 }
 
 export interface Pending {

@@ -8,6 +8,9 @@ const ASK_MS = 1_000
 const ASK_SLOW_MS = 5_000
 const QUICK_ASKS = 15
 
+/** Somebody else was faster: what the reader saw no longer holds. */
+const CONFLICTS = ['version_conflict', 'already_closed', 'already_signed']
+
 interface Wish {
   action: Action
   version: number
@@ -106,7 +109,7 @@ export class Command {
 
   private refuse(code: string): void {
     this.refusal.value = code
-    this.stage.value = code === 'version_conflict' || code === 'already_closed' ? 'conflict' : 'refused'
+    this.stage.value = CONFLICTS.includes(code) ? 'conflict' : 'refused'
   }
 
   private fail(problem: ApiProblem): void {

@@ -6,9 +6,13 @@ const DAY_MS = 86_400_000
 
 const locale = (): string => (language.value === 'zh' ? 'zh-CN' : 'en-GB')
 
-/** A moment from the gateway: milliseconds, or ISO 8601. */
+const SECONDS_BELOW = 1e11 // as milliseconds this would be 1973
+
+/** A moment from the gateway: milliseconds or seconds since 1970, or ISO 8601. */
 export function moment(value: string | number): Date {
-  return new Date(/^\d+$/.test(String(value)) ? Number(value) : value)
+  if (!/^\d+$/.test(String(value))) return new Date(value)
+  const number = Number(value)
+  return new Date(number < SECONDS_BELOW ? number * 1000 : number)
 }
 
 /** The local date as YYYY-MM-DD. */

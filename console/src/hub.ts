@@ -7,6 +7,7 @@ import { api, user } from './session'
 
 export const live = new Live(api)
 export const rules = shallowRef<Rule[]>([])
+/** Places to filter by: those whose names are known, and those that the lists have shown. */
 export const divisions = shallowRef<Division[]>([])
 const names = ref(new Map<string, string>())
 
@@ -16,6 +17,17 @@ export function placeName(code: string): string {
   if (!name) return showCode(code)
   const township = code.length > 9 ? names.value.get(code.slice(0, 9)) : undefined
   return township && !name.startsWith(township) ? `${township} ${name}` : name
+}
+
+/** Remembers places of a list, each village with its township. */
+export function notePlaces(codes: Iterable<string>): void {
+  const known = new Set(divisions.value.map((d) => d.code))
+  const found = new Set([...codes].flatMap((code) => [code.slice(0, 9), code]))
+  const added = [...found].filter((code) => code.length >= 9 && !known.has(code))
+  if (added.length === 0) return
+  divisions.value = [...divisions.value, ...added.map((code) => ({ code, name: '' }))].sort((a, b) =>
+    a.code.localeCompare(b.code),
+  )
 }
 
 export const isNamed = (code: string): boolean => Boolean(names.value.get(code))
@@ -28,7 +40,9 @@ async function learn(): Promise<void> {
   ])
   if (rulesFound.status === 'fulfilled') rules.value = rulesFound.value
   if (divisionsFound.status === 'fulfilled') {
+    const seen = divisions.value
     divisions.value = divisionsFound.value
+    notePlaces(seen.map((d) => d.code))
     names.value = new Map(divisionsFound.value.filter((d) => d.name).map((d) => [d.code, d.name]))
   }
 }

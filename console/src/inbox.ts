@@ -1,10 +1,20 @@
 // One list of cases: pages, live changes, and what waits above the fold. Draws nothing.
 import { computed, ref, shallowRef } from 'vue'
-import { ApiProblem, type Api, type CaseEvent, type CaseFilter, type CaseKind, type CaseSummary } from './api'
+import {
+  ApiProblem,
+  type Api,
+  type CaseEvent,
+  type CaseFilter,
+  type CaseKind,
+  type CasePage,
+  type CaseSummary,
+} from './api'
 import { moment } from './format'
 
 const PAGE = 50
 const GATHER_MS = 600 // changes of this span are answered by one request
+const ENOUGH = 10
+const SHORT_PAGES = 4
 const SINGLES = 10 // changed cases further down the list that are fetched one by one
 
 export const ranges: Record<CaseFilter['state'], readonly string[]> = {
@@ -51,7 +61,7 @@ export class Inbox {
     this.waiting.value = []
     this.gap = false
     await this.fetch('first', round, async () => {
-      const page = await this.api.list(this.kind, filter, null, PAGE)
+      const page = await this.page(null)
       if (round !== this.round) return
       this.items.value = page.items
       this.cursor.value = page.next_cursor
@@ -63,7 +73,7 @@ export class Inbox {
     const round = this.round
     if (this.cursor.value === null || this.busy.value) return
     await this.fetch('more', round, async () => {
-      const page = await this.api.list(this.kind, this.filter.value, this.cursor.value, PAGE)
+      const page = await this.page(this.cursor.value)
       if (round !== this.round) return
       const known = new Set(this.items.value.map((item) => item.id))
       this.items.value = [...this.items.value, ...page.items.filter((item) => !known.has(item.id))]
@@ -112,6 +122,16 @@ export class Inbox {
     this.items.value = this.items.value.map((item) =>
       item.id === summary.id && item.version <= summary.version ? { ...item, ...summary } : item,
     )
+  }
+
+  /** A page that is worth showing: with a rare filter the gateway's own may come out nearly empty. */
+  private async page(cursor: string | null): Promise<CasePage> {
+    let page = await this.api.list(this.kind, this.filter.value, cursor, PAGE)
+    for (let n = 1; n < SHORT_PAGES && page.next_cursor && page.items.length < ENOUGH; n++) {
+      const next = await this.api.list(this.kind, this.filter.value, page.next_cursor, PAGE)
+      page = { ...next, items: [...page.items, ...next.items] }
+    }
+    return page
   }
 
   private async refresh(): Promise<void> {

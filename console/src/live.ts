@@ -83,8 +83,8 @@ export class Live {
       const change = JSON.parse(event.data as string) as CaseEvent
       this.each((listener) => listener.changed?.(change))
     })
-    source.addEventListener('reset', () => {
-      this.lastId = ''
+    source.addEventListener('reset', (event) => {
+      this.lastId = event.lastEventId
       this.each((listener) => listener.lookAgain?.())
     })
   }

@@ -14,8 +14,9 @@ test('the day is the hub’s, not the machine’s', () => {
   expect(daysLeft('2027-01-01', NOW)).toBe(39)
 })
 
-test('moments come as milliseconds or as ISO 8601', () => {
+test('moments come as milliseconds, seconds or ISO 8601', () => {
   expect(moment(1_795_364_000_000).getTime()).toBe(1_795_364_000_000)
+  expect(moment(1_795_364_000).getTime()).toBe(1_795_364_000_000)
   expect(moment('1795364000000').getTime()).toBe(1_795_364_000_000)
   expect(moment('2026-11-22T16:30:00Z').getTime()).toBe(NOW.getTime())
 })
