@@ -136,7 +136,13 @@ def run(app: SliceApp, settings: Settings) -> NoReturn:
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True,
     )
     worker.spinner = None
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        reason = worker.crash_reason or app.crash_reason
+        if not end.code or reason is None:
+            raise
+        die(reason, app.conf.id)
     sys.exit(0)
 
 

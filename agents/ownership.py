@@ -143,10 +143,7 @@ class Ownership:
         foreign = False
         for topic in self._outputs:
             for where, frame in self._read(topic, partition, seen.get(topic, {}), until):
-                mine = pl.col("epoch") == announced
-                if topic == "hub.condition":
-                    mine |= pl.col("_offset") == announced
-                others = frame if announced is None else frame.filter(~mine)
+                others = frame if announced is None else _without(frame, topic, announced)
                 _, greatest = accepted(others, where, {})
                 newer = any(e > epoch for e in greatest.values())
                 later = others.filter((pl.col("epoch") == epoch) & (pl.col("seq") > seq)).height
@@ -193,6 +190,12 @@ class Ownership:
             frame = decoded.frame.with_columns(offsets.alias("_offset")).filter(ours)
             if frame.height:
                 yield f"{topic}-{batch.partition}", frame
+
+
+def _without(frame: pl.DataFrame, topic: str, epoch: int) -> pl.DataFrame:
+    """All but our own announcement."""
+    ours = pl.col("epoch") == epoch
+    return frame.filter(~(ours | (pl.col("_offset") == epoch) if topic == "hub.condition" else ours))
 
 
 def _stands(rows: pl.DataFrame) -> pl.Expr:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from agents import faults
@@ -151,8 +152,11 @@ class Runtime:
         return cast(SliceConsumer, self.app.consumer)
 
     def highwater(self, tp: TP) -> int:
-        """End of a log as last heard from the broker; 0: not yet."""
-        return int(self.consumer.highwater(tp) or 0)
+        """End of a log as last heard from the broker; 0: not yet, or not ours any more."""
+        try:
+            return int(self.consumer.highwater(tp) or 0)
+        except (AssertionError, IllegalStateError):
+            return 0
 
 
 class Runner:

@@ -165,7 +165,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def _pause(self, tps: list[TP]) -> None:
         consumer = self._ensure_consumer()
-        consumer.pause(*(tp for tp in tps if tp in consumer.assignment()))
+        consumer.pause(*(aiokafka.TopicPartition(*tp) for tp in tps if tp in consumer.assignment()))
 
     async def unhold(self, tps: Iterable[TP]) -> None:
         """Fetch these again."""
@@ -173,7 +173,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
 
     async def _resume(self, tps: list[TP]) -> None:
         consumer = self._ensure_consumer()
-        consumer.resume(*(tp for tp in tps if tp in consumer.assignment()))
+        consumer.resume(*(aiokafka.TopicPartition(*tp) for tp in tps if tp in consumer.assignment()))
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's live-lock warnings know nothing of held partitions; the metrics show lag instead."""

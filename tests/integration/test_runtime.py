@@ -1,0 +1,208 @@
+"""The runtime on a real broker: nothing lost, nothing twice, whatever happens to worker, file or group."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from domain.sealing import open_sealed
+from tests.integration.runtime_rig import Rig, rig
+from wire.kafka import partition_for
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+
+@pytest.fixture
+def toy(hub: Settings) -> Iterator[Rig]:
+    """A rig with fast time-outs."""
+    given = {"session_timeout_s": 6.0, "lock_wait_s": 3.0, "slice_records": 500, "backlog_records": 100}
+    with rig(hub.model_copy(update=given)) as one:
+        one.tick()
+        yield one
+
+
+def test_live_and_backlog_lanes_lead_to_the_same_state(toy: Rig) -> None:
+    toy.feed(2_000, lane=".backlog")
+    toy.start()
+    toy.wait_log("caught up", toy.settings.partitions)
+    toy.feed(300)
+    toy.feed(500, lane=".backlog")
+    toy.feed(300)
+    toy.settle()
+    assert toy.begun_twice() == []
+    baseline = toy.read("hub.condition")["baseline"]
+    assert baseline.any()
+    assert not baseline.all()
+
+
+def test_killed_at_any_moment(toy: Rig) -> None:
+    for moment in range(3):
+        worker = toy.start()
+        toy.feed(400)
+        toy.wait_log("owned, epoch", (moment + 1) * toy.settings.partitions)
+        time.sleep(toy.rng.random())
+        toy.feed(400)
+        time.sleep(toy.rng.random() / 2)
+        toy.stop(worker, signal.SIGKILL)
+    toy.start()
+    toy.settle()
+
+
+@pytest.mark.parametrize("fault", ["before_commit:2", "after_commit:2", "after_publish:2"])
+def test_killed_around_commit_and_publishing(toy: Rig, fault: str) -> None:
+    worker = toy.start(DOUDI_FAULT=fault)
+    toy.wait_log("caught up", toy.settings.partitions)
+    for _ in range(20):
+        toy.feed(50)
+        time.sleep(0.1)
+        if worker.poll() is not None:
+            break
+    assert worker.wait(20) == -signal.SIGKILL
+    toy.start()
+    toy.settle()
+    if fault.startswith("after_commit"):
+        assert "decisions left by the last run" in toy.logged()
+
+
+def test_stopped_in_order_goes_on_where_it_was(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(500)
+    toy.settle()
+    assert toy.stop(worker) == 0
+    toy.feed(500)
+    toy.start()
+    toy.settle()
+    assert toy.begun_twice() == []
+    assert toy.logged().count("reading back") == toy.settings.partitions     # the first start only
+
+
+def test_sleeper_wakes_after_its_partitions_went_to_another(toy: Rig) -> None:
+    first = toy.start()
+    toy.wait_log("caught up", toy.settings.partitions)
+    toy.feed(500)
+    first.send_signal(signal.SIGSTOP)
+    toy.feed(500)
+    toy.start()
+    toy.wait_log("owned, epoch", 2 * toy.settings.partitions)
+    toy.feed(500)
+    first.send_signal(signal.SIGCONT)
+    toy.feed(500)
+    time.sleep(2)
+    toy.feed(200)
+    toy.settle()
+
+
+def test_two_workers_share_and_hand_over(toy: Rig) -> None:
+    one = toy.start()
+    toy.wait_log("caught up", toy.settings.partitions)
+    two = toy.start()
+    for _ in range(20):
+        toy.feed(50)
+        time.sleep(0.2)
+    toy.wait_log("lost", toy.settings.partitions)
+    toy.settle()
+    toy.stop(one)
+    toy.feed(200)
+    toy.settle()
+    toy.start()
+    for _ in range(10):
+        toy.feed(50)
+        time.sleep(0.2)
+    toy.stop(two, signal.SIGKILL)
+    toy.feed(200)
+    toy.settle()
+
+
+def test_lost_files_are_built_again(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(1_000)
+    toy.settle()
+    toy.stop(worker)
+    shutil.rmtree(toy.settings.state_dir)
+    toy.feed(300)
+    toy.start()
+    toy.settle()
+    assert toy.begun_twice() == []
+
+
+def test_files_from_an_hour_ago(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(800)
+    toy.settle()
+    toy.stop(worker)
+    copy = toy.settings.home / "copy"
+    shutil.copytree(toy.settings.state_dir, copy)
+    worker = toy.start()
+    toy.feed(800)
+    toy.settle()
+    toy.stop(worker, signal.SIGKILL)
+    shutil.rmtree(toy.settings.state_dir)
+    shutil.copytree(copy, toy.settings.state_dir)
+    toy.feed(200)
+    toy.start()
+    toy.settle()
+    assert toy.begun_twice() == []
+
+
+def test_damaged_file_is_set_aside(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(300)
+    toy.settle()
+    toy.stop(worker)
+    victim = sorted(toy.settings.state_dir.glob("*.duckdb"))[0]
+    victim.write_bytes(b"not a database" * 1000)
+    toy.feed(300)
+    toy.start()
+    toy.settle()
+    assert list(toy.settings.state_dir.glob("*.bad-*"))
+
+
+def test_file_held_by_another_process(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(300)
+    toy.settle()
+    toy.stop(worker)
+    held = sorted(toy.settings.state_dir.glob("*.1.duckdb"))[0]
+    with duckdb.connect(str(held)):
+        toy.feed(300)
+        toy.start()
+        toy.settle()
+    assert list(toy.settings.state_dir.glob("*.2.duckdb"))
+
+
+def test_hostile_bytes_are_quarantined_and_neighbours_go_on(toy: Rig) -> None:
+    toy.feed(100)
+    topic = toy.settings.topic("medical.settlement")
+    person = b"%032x" % 7
+    hostile = [b"", b"\x01abc", b"\x00\x7f\xff\xff\xff", b"\x00\x00\x00", b"\xff" * 40, None, b"x" * 70_000]
+    for value in hostile:
+        toy.publisher.send(topic, person, value)
+    toy.feed(100)
+    toy.start()
+    toy.settle()
+    found = toy.read("hub.quarantine").sort("offset")
+    assert found.height == len(hostile)
+    assert set(found["topic"]) == {"medical.settlement"}
+    assert set(found["partition"]) == {partition_for(person, toy.settings.partitions)}
+    private = Secrets.load(toy.settings.secrets_dir).hub.private
+    assert [open_sealed(private, v) for v in found["sealed_value"]] == [v or b"" for v in hostile]
+
+
+def test_new_rules_are_applied_to_everybody(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(1_000)
+    toy.settle()
+    before = len(toy.standing())
+    toy.stop(worker)
+    toy.start("toy-2")
+    until = time.monotonic() + 30
+    wanted = sum(total > 50_000 for total in toy.truth.values())
+    while len(toy.standing()) != wanted:
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    assert wanted > before
