@@ -16,12 +16,16 @@ class ConnectorError(Exception):
     """Root. Texts hold no personal data: no values of rows, no parameters of queries."""
 
     code = "connector"
+    family = "bug"
+    exit_code = 70
 
 
 class Permanent(ConnectorError):  # noqa: N818 - a family, not one error
     """A person must mend something."""
 
     code = "permanent"
+    family = "permanent"
+    exit_code = 78
 
 
 class ConfigError(Permanent):
@@ -40,6 +44,7 @@ class Transient(ConnectorError):  # noqa: N818 - a family, not one error
     """Wait and try again."""
 
     code = "transient"
+    family = "transient"
 
 
 class SourceDown(Transient):

@@ -113,7 +113,7 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame, fields: Sequence[str]) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "division", *fields)]
+    columns = [pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)]
     joined = frame.select(pl.concat_str(columns, separator="\x1f")).to_series().to_list()
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 

@@ -86,7 +86,7 @@ def _decide(
         if kind == UNIDENTIFIED or (before is None and not row.person):
             made.unidentified.append((number, "resolved", version))
         return Record(person, version, b"", DELETED)
-    if before and kind != DELETED and before.hash == row.hash:
+    if before and kind != DELETED and (before.hash, before.person) == (row.hash, row.person):
         return _touched(before, row)
     moved = kind == LIVE and before is not None and before.person != row.person
     if moved and before:

@@ -13,14 +13,19 @@ class DomainError(Exception):
     """Root of the layer. ``code`` is stable and may be counted; the text says what, where and how to mend."""
 
     code = "domain"
+    family = "bug"
 
 
 class Permanent(DomainError):  # noqa: N818 - a family's name, not one error
     """The input is bad."""
 
+    family = "permanent"
+
 
 class Transient(DomainError):  # noqa: N818 - a family's name, not one error
     """Try again later."""
+
+    family = "transient"
 
 
 class Bug(DomainError):  # noqa: N818 - a family's name, not one error

@@ -73,7 +73,7 @@ DEPARTMENT_TOPICS = (
 HUB_TOPICS = (
     _hub("hub.identity", "person_key", "connectors and ingress", "state", "compact",
          "Sealed identities (the vault)", ("projection",)),
-    _hub("hub.unidentified", "record_id", "connectors and ingress", "state", "compact",
+    _hub("hub.unidentified", "topic:source:record_id", "connectors and ingress", "state", "compact",
          "Records without a usable ID, counted and waiting for linkage", ("projection",)),
     _hub("hub.relation", "person_key:relation:other_key:record_id", "screening", "state", "compact",
          "Records that name another person, forwarded to that person", ("screening",), "person_key"),

@@ -1,0 +1,280 @@
+"""The ingress agent: external producers' records, their ID sealed to the hub, become department records.
+
+`Ingress.handle` is the whole reasoning: bytes of one slice in, messages out. What cannot be taken goes to
+hub.quarantine, its neighbours go on. A slice read twice publishes the same records under the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any, NoReturn
+
+import polars as pl
+
+from agents.app import build
+from agents.app import run as run_app
+from agents.slices import Slice
+from domain import persons
+from domain.persons import BadId
+from domain.sealing import CannotOpen, index_entries, open_sealed, seal_to
+from schemas import load
+from schemas.codec import decode, encode
+from schemas.errors import UnknownTopic
+from schemas.topics import INTAKE_TOPICS, of
+from wire.kafka import Publisher
+from wire.registry import Registry
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.ingress")
+
+LOCAL = timezone(timedelta(hours=8))
+ENVELOPE = frozenset({
+    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
+    "occurred_at", "published_at",
+})  # fmt: skip
+OPS = ("create", "update", "delete", "snapshot")
+IDENTITY = ("id_number", "name", "telephone", "address")
+_DERIVED = {"household_key": "household_no", "guardian_key": "guardian_id_number"}
+_ID_INSIDE = re.compile(r"[0-9]{17}[0-9Xx]")
+_CODE = re.compile(r"[0-9A-Za-z_.:\-]{0,64}")
+_DIVISION = re.compile(r"[0-9]{0,12}")
+_REMEMBERED = 200_000
+_INT: dict[pl.DataType, int] = {pl.Int32(): 2**31, pl.Int64(): 2**63}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for a logical topic (or its backlog lane)."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class _Refused(Exception):  # noqa: N818 - becomes a record of hub.quarantine, not an error
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.detail = reason, detail
+
+
+Row = tuple[str, dict[str, Any]]
+
+
+class Ingress:
+    """Opens, links, strips, validates. Remembers only which identities it published last, to spare repeats."""
+
+    def __init__(
+        self, settings: Settings, registry: Registry, secrets: Secrets,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings, self._registry, self._secrets, self._clock = settings, registry, secrets, clock
+        self._said: OrderedDict[str, int] = OrderedDict()
+
+    def handle(
+        self, topic: str, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes | None],
+        offsets: Sequence[int],
+    ) -> list[Message]:
+        """Messages for the records of one slice of ``intake.<department>``. Raises only WireError."""
+        decoded = decode(
+            values, keys, load.of_topic(topic), self._registry.writers(topic), key=load.key_fields(topic),
+            max_bytes=self._settings.message_max_bytes,
+        )
+        department = of(topic).owner
+        rows: list[Row] = []
+        refused: list[tuple[int, str, str]] = [(b.index, b.reason, b.detail) for b in decoded.bad]
+        for place, record in zip(decoded.index.tolist(), decoded.frame.iter_rows(named=True), strict=True):
+            try:
+                rows += self._record(department, record)
+            except _Refused as no:
+                refused.append((place, no.reason, no.detail))
+        public, now = self._secrets.hub.public, self._clock()
+        for place, reason, detail in refused:
+            log.warning("%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail)
+            rows.append(("hub.quarantine", {
+                "topic": topic, "partition": partition, "offset": offsets[place], "reason": reason,
+                "detail": detail, "sealed_key": seal_to(public, keys[place] or b""),
+                "sealed_value": seal_to(public, values[place] or b""), "found_at": now,
+            }))
+        return self._encoded(rows)
+
+    def _encoded(self, rows: Sequence[Row]) -> list[Message]:
+        grouped: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for topic, row in rows:
+            grouped[topic].append(row)
+        messages = []
+        for topic, some in grouped.items():
+            values = encode(load.of_topic(topic), some, self._registry.id_of(topic))
+            fields = load.key_fields(topic)
+            messages += [
+                Message(topic, ":".join(str(row[f]) for f in fields).encode(), value)
+                for row, value in zip(some, values, strict=True)
+            ]
+        return messages
+
+    def _record(self, department: str, record: Mapping[str, Any]) -> list[Row]:
+        topic = self._topic(department, record)
+        identity = self._identity(record["sealed_identity"])
+        division: str = record["division"]
+        record_id: str = record["record_id"]
+        if _ID_INSIDE.search(record_id):
+            record_id = persons.record_key(record_id, self._secrets.linking)
+        deleted = record["op"] == "delete"
+        fields = {} if deleted else _fields(topic, record["fields"])
+        row = {
+            "source": record["source"], "source_epoch": record["source_epoch"], "record_id": record_id,
+            "record_version": record["record_version"], "op": record["op"], "division": division,
+            "occurred_at": record["occurred_at"], "published_at": self._clock(),
+            "event_id": f"{record_id}:{record['source_epoch']}:{record['record_version']}:{record['op']}",
+        }
+        try:
+            number = persons.normalise_id(identity.get("id_number"), self._clock().astimezone(LOCAL).date())
+        except BadId as bad:
+            state = "resolved" if deleted else "unidentified"
+            return [self._unidentified(topic, row, state, bad.reason, {**identity, **fields})]
+        person = persons.person_key(number, self._secrets.linking)
+        if not deleted:
+            fields |= self._keys(topic, identity, division)
+        lane = of(topic).backlog if record["op"] == "snapshot" else topic
+        rows: list[Row] = [(lane, {**row, "person_key": person, **fields})]
+        if record["op"] in ("update", "delete"):  # the record may have stood unidentified before
+            rows.append(self._unidentified(topic, row, "resolved", "", {}))
+        if not deleted:
+            rows += self._vault(person, {**identity, "id_number": number.clear}, row)
+        return rows
+
+    def _topic(self, department: str, record: Mapping[str, Any]) -> str:
+        """The target topic, once everything of the envelope is seen to be right."""
+        topic: str = record["topic"]
+        try:
+            target = of(topic)
+            load.of_topic(topic)
+        except (KeyError, UnknownTopic):
+            raise _Refused("wrong_schema", "no such department topic; see schemas/topics.py") from None
+        if target.family != "department" or topic != target.name or target.owner != department:
+            raise _Refused("wrong_schema", f"intake.{department} may not publish to that topic")
+        if record["op"] not in OPS:
+            raise _Refused("wrong_schema", f"op is none of {', '.join(OPS)}")
+        if not _DIVISION.fullmatch(record["division"]):
+            raise _Refused("wrong_schema", "division is not of at most 12 digits")
+        if not _CODE.fullmatch(record["source"]) or not record["source"] or _ID_INSIDE.search(record["source"]):
+            raise _Refused("wrong_schema", "source is not the name of a feed")
+        if not record["record_id"]:
+            raise _Refused("wrong_schema", "record_id is empty")
+        return topic
+
+    def _identity(self, sealed: bytes) -> dict[str, str]:
+        try:
+            opened = json.loads(open_sealed(self._secrets.hub.private, sealed))
+        except (CannotOpen, ValueError):
+            raise _Refused("bad_seal", "sealed_identity does not open: seal JSON to the hub's public key") from None
+        if not isinstance(opened, dict) or not all(v is None or isinstance(v, str) for v in opened.values()):
+            raise _Refused("bad_seal", "sealed_identity is not a JSON object of texts")
+        return {k: v for k, v in opened.items() if v}
+
+    def _keys(self, topic: str, identity: Mapping[str, str], division: str) -> dict[str, str | None]:
+        """Keys of the household and the guardian, where the topic has them."""
+        known = load.of_topic(topic).dtypes
+        found: dict[str, str | None] = {}
+        if "household_key" in known and (number := identity.get("household_no")):
+            found["household_key"] = persons.household_key(division[:6], number, self._secrets.linking)
+        if "guardian_key" in known and (guardian := identity.get("guardian_id_number")):
+            found["guardian_key"] = persons.link([guardian], self._secrets.linking).get(guardian)
+        return found
+
+    def _vault(self, person: str, identity: Mapping[str, str], row: Mapping[str, Any]) -> list[Row]:
+        content = {k: identity[k] for k in IDENTITY if k in identity}
+        mark = hash(tuple(sorted(content.items())))
+        if "name" not in content or self._said.get(person) == mark:
+            return []
+        self._said[person] = mark
+        self._said.move_to_end(person)
+        if len(self._said) > _REMEMBERED:
+            self._said.popitem(last=False)
+        wrapped, sealed = self._secrets.vault.seal(person, content)
+        return [("hub.identity", {
+            "person_key": person, "key_id": self._secrets.vault.key_id, "wrapped_key": wrapped, "sealed": sealed,
+            "index": index_entries(self._secrets.index, content), "division": row["division"],
+            "source": row["source"], "updated_at": self._clock(),
+        })]
+
+    def _unidentified(
+        self, topic: str, row: Mapping[str, Any], state: str, reason: str, content: Mapping[str, Any]
+    ) -> Row:
+        text = json.dumps(content, ensure_ascii=False, default=str).encode()
+        return ("hub.unidentified", {
+            "source": row["source"], "topic": topic, "record_id": row["record_id"],
+            "record_version": row["record_version"], "state": state, "reason": reason,
+            "division": row["division"], "published_at": row["published_at"],
+            "sealed": seal_to(self._secrets.hub.public, text) if state == "unidentified" else b"",
+        })
+
+
+def _fields(topic: str, text: str) -> dict[str, Any]:
+    """The department's fields as the topic's schema wants them. Refuses what is unknown or does not fit."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        raise _Refused("undecodable", "fields is not JSON") from None
+    if not isinstance(given, dict):
+        raise _Refused("undecodable", "fields is not a JSON object")
+    known = {n: t for n, t in load.of_topic(topic).dtypes.items() if n not in ENVELOPE and n not in _DERIVED}
+    if given.keys() - known.keys():
+        # not named: a field's name is the producer's text, and may be anything
+        raise _Refused("wrong_schema", f"fields holds {len(given.keys() - known.keys())} unknown to {topic}")
+    return {name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None}
+
+
+def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
+    no = _Refused("wrong_schema", f"{name} of {topic} is not of type {dtype}")
+    try:
+        if dtype == pl.Date:
+            return date.fromisoformat(value)
+        if isinstance(dtype, pl.Datetime):
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+            moment = moment or datetime.fromtimestamp(value / 1000, UTC)
+            return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise no from None
+    if dtype in _INT:
+        if type(value) is int and -_INT[dtype] <= value < _INT[dtype]:
+            return value
+    elif dtype == pl.Boolean:
+        if isinstance(value, bool):
+            return value
+    elif dtype == pl.Float64:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, str):
+        if _CODE.fullmatch(value) and not _ID_INSIDE.search(value):
+            return value
+        raise _Refused("wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out")
+    raise no
+
+
+def run(settings: Settings) -> NoReturn:
+    """Run ingress until a signal; exits the process. A slice is acknowledged after Kafka has its messages."""
+    registry = Registry(settings.registry, settings.namespace)
+    ingress = Ingress(settings, registry, Secrets.load(settings.secrets_dir))
+    publisher = Publisher(settings)
+    lock = asyncio.Lock()
+
+    def work(part: Slice) -> None:
+        topic = part.topic.removeprefix(settings.namespace)
+        for message in ingress.handle(topic, part.partition, part.keys, part.values, part.offsets):
+            publisher.send(settings.topic(message.topic), message.key, message.value)
+        publisher.flush()
+
+    async def handle(part: Slice, done: Callable[[], None]) -> None:
+        async with lock:
+            await asyncio.to_thread(work, part)
+        done()
+
+    run_app(build(settings, "ingress", tuple(t.name for t in INTAKE_TOPICS), handle), settings)

@@ -1,0 +1,110 @@
+"""Mappings of every department: captured rows with what is expected of them, and values that do not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.catalogue import FOLDERS, mappings
+from connectors.errors import ConfigError
+from connectors.fields import constant, division
+from connectors.mapping import Identity, Mapping
+from tests.unit.connectors.frames import mapped
+
+FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_captured_row(path: Path) -> None:
+    captured = json.loads(path.read_text("utf-8"))
+    department, name = path.stem.split(".")
+    (out,) = mapped(department, name, captured["row"])
+    assert {k: _plain(v) for k, v in out.items()} == captured["expected"]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def test_every_mapping_has_a_fixture() -> None:
+    named = {f"{d}.{name}" for d in FOLDERS for name in mappings(d)}
+    assert named == {p.stem for p in FIXTURES}
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda p: p.stem)
+def test_an_empty_row_maps_without_a_problem_but_its_key(path: Path) -> None:
+    department, name = path.stem.split(".")
+    (out,) = mapped(department, name, {})
+    assert out["_problem"] == "the record's key is empty"
+
+
+@pytest.mark.parametrize(
+    ("feed", "change", "says"),
+    [
+        ("medical.settlement", {"psn_part_amt": "1.234"}, "psn_part_amt is not an amount in yuan"),
+        ("medical.settlement", {"psn_part_amt": "1e3"}, "psn_part_amt is not an amount in yuan"),
+        ("medical.settlement", {"psn_part_amt": "1,000.00"}, "psn_part_amt is not an amount in yuan"),
+        ("medical.settlement", {"vali_flag": "9"}, "vali_flag is none of 0, 1"),
+        ("medical.settlement", {"begndate": "2026-02-30"}, "begndate is not a date"),
+        ("medical.settlement", {"setl_time": "yesterday"}, "setl_time is not a time"),
+        ("medical.settlement", {"fixmedins_code": "县医院"}, "fixmedins_code is not a code"),
+        ("medical.settlement", {"resd_division": "99010"}, "resd_division is not a division code"),
+        ("medical.insurance", {"psn_insu_stas": "7"}, "psn_insu_stas is none of"),
+        ("medical.insurance", {"psn_idet_type": "poor"}, "psn_idet_type is none of tekun"),
+        ("disability.card", {"category": "8"}, "category is not a whole number from 1 to 7"),
+        ("disability.card", {"grade": "x"}, "grade is not a whole number from 1 to 4"),
+        ("disability.card", {"status": "?"}, "status is none of active"),
+        ("civil.roster", {"tier_code": "wubao"}, "tier_code is none of tekun"),
+        ("civil.benefit", {"benefit_code": "x"}, "benefit_code is none of dibao"),
+        ("vital.life_event", {"事件": "迁出"}, "事件 is none of 死亡"),
+        ("vital.life_event", {"登记类型": "听说"}, "登记类型 is neither a code nor one of 户籍注销"),
+    ],
+)
+def test_what_does_not_fit_is_named_without_its_value(feed: str, change: dict[str, str], says: str) -> None:
+    department, name = feed.split(".")
+    row = json.loads((Path(__file__).parent / "fixtures" / f"{feed}.json").read_text("utf-8"))["row"]
+    (out,) = mapped(department, name, {**row, **change})
+    assert out["_problem"].startswith(says)
+    assert next(iter(change.values())) not in out["_problem"].split("(")[0] or len(next(iter(change.values()))) < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "fen"),
+    [("0", 0), ("-1.5", -150), ("12.30", 1230), ("0.07", 7), ("100.1000", 10010), ("-0.01", -1),
+     ("99999999999999.99", 9999999999999999), (" 7.00 ", 700), ("", None)],
+)
+def test_yuan_to_fen_is_exact(text: str, fen: int | None) -> None:
+    (out,) = mapped("medical", "settlement", {"setl_id": "S1", "psn_part_amt": text})
+    assert (out["psn_part_amt_fen"], out["_problem"]) == (fen, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2026-03-04 02:16:00.123456+00", "2026-03-04T02:16:00.123456+00:00"),
+        ("2026-03-04T02:16:00Z", "2026-03-04T02:16:00+00:00"),
+        ("2026-03-04 10:16:00+0800", "2026-03-04T02:16:00+00:00"),
+        ("2026-03-04 10:16:00", "2026-03-04T02:16:00+00:00"),
+        ("2026/03/04 10:16", "2026-03-04T02:16:00+00:00"),
+        ("2026-03-04", "2026-03-03T16:00:00+00:00"),
+        ("2026-03-03 21:16:00-05:00", "2026-03-04T02:16:00+00:00"),
+    ],
+)
+def test_times_in_every_writing_also_mixed(text: str, iso: str) -> None:
+    rows = [{"setl_id": "S1", "updt_time": text}, {"setl_id": "S2", "updt_time": "2026-01-01 00:00:00+00"}]
+    assert mapped("medical", "settlement", *rows)[0]["_updated"].isoformat() == iso
+    assert mapped("medical", "settlement", rows[0])[0]["_updated"].isoformat() == iso
+
+
+def test_only_named_columns_are_read() -> None:
+    columns = mappings("medical")["settlement"].columns
+    assert "dise_codg" in columns
+    assert not {"psn_no", "mdtrt_id", "gend", "brdy"} & set(columns)
+
+
+def test_a_mapping_that_lags_behind_its_schema_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"vital\.life_event lacks \['event_on', 'source_kind'\]"):
+        Mapping("vital.life_event", Identity("id"), division("d"), {"event": constant("death")})
