@@ -36,8 +36,8 @@ def _value(node: Node, where: str, field: Field) -> Any:
         return datetime.fromtimestamp(1_767_225_600 + number, UTC)
     simple: dict[str, Any] = {
         "string": digest.hexdigest() if field.name.endswith(("_key", "_id")) else f"{field.name} 样例",
-        "bytes": digest.digest(), "int": number % 100, "long": number * 1_000 - 9_000_000, "double": number / 4,
-        "boolean": number % 2 == 0, "enum": node.symbols[-1] if node.symbols else "",
+        "bytes": digest.digest(), "int": number % 100, "long": number * 1_000 - 9_000_000,
+        "double": number / 4, "boolean": number % 2 == 0, "enum": node.symbols[-1] if node.symbols else "",
     }
     if node.kind in simple:
         return simple[node.kind]
@@ -79,7 +79,8 @@ def from_json(node: Node, value: Any) -> Any:
 @cache
 def golden(name: str) -> tuple[dict[str, Any], bytes]:
     """The golden row of a schema and its body (without the five bytes of framing)."""
-    return _read(load.schema(name), json.loads((files("schemas") / "golden" / f"{name}.json").read_text("utf-8")))
+    text = (files("schemas") / "golden" / f"{name}.json").read_text("utf-8")
+    return _read(load.schema(name), json.loads(text))
 
 
 def history() -> list[tuple[str, Schema, dict[str, Any], bytes]]:

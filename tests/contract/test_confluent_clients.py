@@ -64,7 +64,9 @@ def test_their_serializer_publishes_to_an_intake_topic(hub: Settings, theirs: Sc
     name = "intake.medical"
     schema, topic = load.of_topic(name), hub.topic(name)
     row = samples.row_of(schema)
-    write = AvroSerializer(theirs, schema.json, conf={"auto.register.schemas": False, **STRATEGY})
+    text = theirs.get_latest_version(f"{topic}-value").schema.schema_str
+    assert text is not None
+    write = AvroSerializer(theirs, text, conf={"auto.register.schemas": False, **STRATEGY})
     producer = Producer({"bootstrap.servers": hub.kafka, "partitioner": "murmur2_random"})
     producer.produce(
         topic, write(row, SerializationContext(topic, MessageField.VALUE)), row["record_id"].encode()

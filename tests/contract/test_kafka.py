@@ -24,7 +24,7 @@ from wire.settings import Settings
 
 def test_the_producer_chooses_the_partition_that_we_compute(hub: Settings) -> None:
     topic = hub.topic("hub.member")
-    generator = random.Random(7)
+    generator = random.Random(7)  # noqa: S311 - not for secrets
     keys = [generator.randbytes(generator.choice((1, 3, 16, 32, 32, 32, 65))) for _ in range(3_000)]
     publisher = kafka.Publisher(hub)
     publisher.send_all(topic, keys, [b"x"] * len(keys))
@@ -161,5 +161,5 @@ def test_a_secured_broker(secured: Settings) -> None:
     kafka.check_reachable(guest)
     publisher = kafka.Publisher(guest)
     publisher.send(own.topic("hub.audit"), b"a", b"2")
-    with pytest.raises(KafkaRefused, match="denies guest an access.*Grant the ACL"):
+    with pytest.raises(KafkaRefused, match=r"denies guest an access.*Grant the ACL"):
         publisher.flush(20)

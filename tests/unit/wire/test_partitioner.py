@@ -25,7 +25,7 @@ def test_javas_vectors(key: bytes, expected: int) -> None:
 
 
 def test_many_at_once_are_each_as_alone() -> None:
-    generator = random.Random(3)
+    generator = random.Random(3)  # noqa: S311 - not for secrets
     keys = [generator.randbytes(length) for length in range(40) for _ in range(20)]
     generator.shuffle(keys)
     assert partitions_for(keys, 13) == [partition_for(k, 13) for k in keys]
