@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from wire.kafka import murmur2, partition_for, partitions_for
+from wire.partitioner import murmur2, partition_for, partitions_for
 
 VECTORS = {
     b"21": -973932308,
