@@ -22,8 +22,6 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from schemas import topics
 from wire.errors import DeliveryFailed, KafkaRefused, KafkaUnreachable, TopicMismatch
-from wire.partitioner import partition_for as partition_for
-from wire.partitioner import partitions_for as partitions_for
 from wire.settings import Settings
 
 LOG = logging.getLogger("doudi.kafka")

@@ -19,6 +19,7 @@ from schemas import topics
 from tests.stack import folder
 from wire import kafka
 from wire.errors import DeliveryFailed, KafkaRefused, KafkaUnreachable, TopicMismatch
+from wire.partitioner import partition_for, partitions_for
 from wire.settings import Settings
 
 
@@ -30,9 +31,9 @@ def test_the_producer_chooses_the_partition_that_we_compute(hub: Settings) -> No
     publisher.send_all(topic, keys, [b"x"] * len(keys))
     publisher.flush()
     seen = {key: batch.partition for batch in kafka.read_all(hub, topic) for key in batch.keys}
-    assert seen == {key: kafka.partition_for(key, hub.partitions) for key in keys}
+    assert seen == {key: partition_for(key, hub.partitions) for key in keys}
     assert len(set(seen.values())) == hub.partitions
-    assert kafka.partitions_for(keys, hub.partitions) == [seen[key] for key in keys]
+    assert partitions_for(keys, hub.partitions) == [seen[key] for key in keys]
 
 
 def test_reading_all_stops_at_the_end_and_starts_where_told(hub: Settings) -> None:

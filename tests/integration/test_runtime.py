@@ -12,7 +12,7 @@ import pytest
 
 from domain.sealing import open_sealed
 from tests.integration.runtime_rig import Rig, rig
-from wire.kafka import partition_for
+from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
 
