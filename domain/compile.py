@@ -5,6 +5,8 @@ Three values come from SQL: a NULL predicate is unknown, neither standing nor re
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -12,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from domain.rules import LEVELS, Rule, RuleBook
+from domain.tiers import OFF_ROSTER
 
 DIALECT = "duckdb"
 FUNCTIONS = frozenset({
@@ -21,9 +24,8 @@ FUNCTIONS = frozenset({
 })
 """What a rule may call. Nothing that looks at the clock, at other rows or outside."""
 
-HIT = ("rule", "subject", "episode", "holds", "step", "level", "division", "tier", "household_key",
-       "evidence", "thresholds", "rule_version")
-"""Columns of what rules say of facts; ``holds`` true or NULL (unknown)."""
+CONTENT = ("step", "level", "division", "tier", "household_key", "evidence", "thresholds", "rule_version")
+"""What is said of a condition that stands; a difference in any of it is published."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Used:
 
     id: str
     tier: str
+
+    @property
+    def alias(self) -> str:
+        """Name of the column that holds its value."""
+        return "_".join(["p", self.id, *re.findall(r"\w+", self.tier)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +64,7 @@ class Compiled:
         return self._sql(self.rule.corrected_when)
 
     def _sql(self, text: str) -> str:
-        return _resolved(_with_step(parse(text), self.rule), self.book).sql(dialect=DIALECT)
+        return _aliased(_with_step(parse(text), self.rule), self.book).sql(dialect=DIALECT)
 
     @cached_property
     def holds(self) -> str:
@@ -75,7 +82,8 @@ class Compiled:
         """The parameters that decide the rule, in order of appearance."""
         r = self.rule
         found: dict[tuple[str, str], Used] = {}
-        for text in (r.when, r.step, r.done_when, r.until, *((r.level,) if r.level not in LEVELS else ())):
+        texts = (r.when, r.step, r.done_when, r.until, r.corrected_when, "true" if r.level in LEVELS else r.level)
+        for text in texts:
             for use in uses(_with_step(parse(text), r), self.book):
                 found.setdefault((use.id, use.tier), use)
         return tuple(found.values())
@@ -87,27 +95,62 @@ class Compiled:
         return f"to_json({{{columns}}})::varchar"
 
     @cached_property
-    def thresholds(self) -> str:
-        """SQL of the JSON object of the parameters used: value, from, region, source."""
-        if not self.used:
-            return "'{}'"
-        ids = [u.id for u in self.used]
-        parts = []
-        for use in self.used:
-            name = use.id if ids.count(use.id) == 1 else f"{use.id}({use.tier.strip(chr(39))})"
-            parts.append(f"'\"{name}\":' || coalesce({self.book.parameters[use.id].resolved_sql(use.tier)}, 'null')")
-        return "'{' || " + " || ',' || ".join(parts) + " || '}'"
+    def names(self) -> dict[Used, str]:
+        """Names of the parameters used: the id, with the tier where one is used for several."""
+        ids = [use.id for use in self.used]
+        return {
+            use: use.id if ids.count(use.id) == 1 else f"{use.id}({use.tier.strip(chr(39)) or OFF_ROSTER})"
+            for use in self.used
+        }
 
     @cached_property
-    def hits(self) -> str:
-        """SELECT of what the rule says of each row of its facts, false left out. Columns HIT."""
-        r = self.rule
+    def thresholds(self) -> str:
+        """SQL of the sorted list of keys of the values used."""
+        keys = [self.book.parameters[use.id].key_sql(name, use.tier) for use, name in self.names.items()]
+        return f"list_sort([{', '.join(keys)}]::varchar[])"
+
+    @cached_property
+    def authorities(self) -> dict[str, str]:
+        """Key to JSON member of every value that the rule may use."""
+        return {
+            key: member
+            for use, name in self.names.items()
+            for key, member in self.book.parameters[use.id].authorities(name).items()
+        }
+
+    @cached_property
+    def content(self) -> str:
+        """SELECT of what is to be said (CONTENT) of the rows ``said`` of this rule."""
+        rule = self.rule
         return (
-            f"select '{r.id}' as rule, subject, episode, {self.holds} as holds, ({self._sql(r.step)})::integer as step, "
+            f"select s.rule, s.subject, s.episode, s.holds, ({self._sql(rule.step)})::integer as step, "
             f"{self.level} as level, division, tier, coalesce(household_key, '') as household_key, "
-            f"{self.evidence} as evidence, {self.thresholds} as thresholds, {r.version}::integer as rule_version "
-            f"from {r.facts} where ({self.holds}) is distinct from false"
+            f"{self.evidence} as evidence, {self.thresholds} as thresholds, {rule.version}::integer as rule_version "
+            f"from {self.source} join (select * from said where rule = '{rule.id}') s using (subject, episode)"
         )
+
+    @cached_property
+    def source(self) -> str:
+        """SQL of the rule's facts with the values of its parameters beside them."""
+        return source(self.rule.facts, [self])
+
+
+def said(shape: str, rules: Sequence[Compiled]) -> str:
+    """SELECT of rule, subject, episode and holds over one view, in one pass; what is false is left out."""
+    ids = ", ".join(f"'{c.rule.id}'" for c in rules)
+    holds = ", ".join(c.holds for c in rules)
+    return (
+        f"select * from (select unnest([{ids}]) as rule, subject, episode, unnest([{holds}]) as holds "
+        f"from {source(shape, rules)}) where holds is distinct from false"
+    )
+
+
+def source(shape: str, rules: Sequence[Compiled]) -> str:
+    """SQL of a view with a column for every value of a parameter that the rules use."""
+    used = {use.alias: use for c in rules for use in c.used}
+    values = "".join(
+        f", {rules[0].book.parameters[use.id].value_sql(use.tier)} as {alias}" for alias, use in used.items())
+    return f"(select *{values} from {shape})"
 
 
 @cache
@@ -144,10 +187,10 @@ def _use(node: exp.Expression, book: RuleBook) -> Used | None:
     return None
 
 
-def _resolved(tree: exp.Expression, book: RuleBook) -> exp.Expression:
+def _aliased(tree: exp.Expression, book: RuleBook) -> exp.Expression:
     def put(node: exp.Expression) -> exp.Expression:
         use = _use(node, book)
-        return parse(book.parameters[use.id].value_sql(use.tier)) if use else node
+        return exp.column(use.alias) if use else node
     return tree.transform(put)
 
 

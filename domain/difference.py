@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain.compile import HIT, Compiled
+from domain.compile import CONTENT, Compiled, said
 from domain.rules import RuleBook
 
 Connection = duckdb.DuckDBPyConnection
-_CONTENT = ("step", "level", "division", "tier", "household_key", "evidence", "thresholds", "rule_version")
+_COLUMNS = ", ".join(("rule", "subject", "episode", "holds", *CONTENT))
 _SAME = "h.rule = v.rule and h.subject = v.subject and h.episode = v.episode"
 RECORDS = 20
 """A condition names at most so many of the records used, newest first."""
@@ -30,32 +30,43 @@ class Tracer:
     """Topic to the fact over it and whether that fact has a year."""
 
 
-def create(con: Connection) -> None:
-    """Tables: ``verdict`` in the file; ``hit``, ``change`` and ``ending`` for one evaluation."""
+def create(con: Connection, compiled: Iterable[Compiled]) -> None:
+    """Tables: ``verdict`` in the file; ``said``, ``hit``, ``change`` and ``ending`` for one evaluation."""
     con.execute(
         "create table if not exists verdict (rule varchar, subject varchar, episode varchar, holds boolean, "
         "step integer, level varchar, division varchar, tier varchar, household_key varchar, evidence varchar, "
-        "thresholds varchar, rule_version integer)")
+        "thresholds varchar[], rule_version integer)")
     con.execute("create or replace temp table hit as from verdict limit 0")
+    con.execute("create or replace temp table said as select rule, subject, episode, holds from verdict limit 0")
     con.execute(f"create or replace temp table change as {_change('(NULL)')} limit 0")
     con.execute(
         "create or replace temp table ending (rule varchar, subject varchar, episode varchar, "
         "cause varchar, superseded_by varchar)")
+    con.execute("create or replace temp table authority (key varchar, member varchar)")
+    members = {key: member for c in compiled for key, member in c.authorities.items()}
+    if members:
+        con.executemany("insert into authority values (?, ?)", list(members.items()))
 
 
-def hits(compiled: Iterable[Compiled]) -> str:
-    """SQL of what the rules say of the facts, silenced rules left out."""
-    rules = list(compiled)
-    said = " union all ".join(c.hits for c in rules)
+def ask(con: Connection, compiled: Iterable[Compiled]) -> None:
+    """Fill ``hit`` with what these rules say of the facts, silenced ones left out."""
+    rules = {c.rule.id: c for c in compiled}
+    shapes: dict[str, list[Compiled]] = {}
+    for c in rules.values():
+        shapes.setdefault(c.rule.facts, []).append(c)
+    parts = " union all ".join(said(shape, over) for shape, over in shapes.items())
+    if not parts or not _count(con, f"insert into said {parts}"):
+        return
+    spoke = [rules[r] for (r,) in con.execute("select distinct rule from said order by 1").fetchall()]
     silenced = [
-        f"(i.rule = '{c.rule.id}' and s.rule in ({_list(c.rule.inhibits)}))" for c in rules if c.rule.inhibits
+        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))" for c in spoke if c.rule.inhibits
     ]
-    if not silenced:
-        return said
-    return (
-        f"with said as materialized ({said}) select * from said s where not exists ("
-        f"select 1 from said i where i.holds and i.subject = s.subject and ({' or '.join(silenced)}))"
+    audible = (
+        f" where not exists (select 1 from said i where i.holds and i.subject = h.subject "
+        f"and ({' or '.join(silenced)}))" if silenced else ""
     )
+    content = " union all ".join(c.content for c in spoke)
+    con.execute(f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content}) h{audible}")
 
 
 def compare(con: Connection, selected: str) -> int:
@@ -64,9 +75,9 @@ def compare(con: Connection, selected: str) -> int:
 
 
 def _change(selected: str) -> str:
-    new = ", ".join(f"h.{c}" for c in _CONTENT)
-    old = ", ".join(f"v.{c}" for c in _CONTENT)
-    shown = ", ".join(f"coalesce(h.{c}, v.{c}) as {c}" for c in ("rule", "subject", "episode", *_CONTENT))
+    new = ", ".join(f"h.{c}" for c in CONTENT)
+    old = ", ".join(f"v.{c}" for c in CONTENT)
+    shown = ", ".join(f"coalesce(h.{c}, v.{c}) as {c}" for c in ("rule", "subject", "episode", *CONTENT))
     return (
         f"select {shown}, h.holds, h.rule is not null as said, "
         f"coalesce(v.holds, false) as stood, coalesce(h.holds, false) as stands "
@@ -81,15 +92,20 @@ def apply(con: Connection) -> None:
     con.execute(
         "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
         "and verdict.episode = c.episode")
-    con.execute(f"insert into verdict select {', '.join(HIT)} from change where said")
+    con.execute(f"insert into verdict ({_COLUMNS}) select {_COLUMNS} from change where said")
 
 
-def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled]) -> None:
-    """Fill ``ending`` with why each condition that stood no longer does. Call it before ``apply``."""
-    ended = [r for (r,) in con.execute("select distinct rule from change where stood and not stands").fetchall()]
-    parts = [_causes(compiled[rule], book) if rule in compiled else _withdrawn(rule) for rule in sorted(ended)]
+def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], ended: Iterable[str]) -> None:
+    """Fill ``ending`` with why the conditions of these rules that stood no longer do."""
+    parts = [_causes(compiled[rule], book) if rule in compiled else _withdrawn(rule) for rule in ended]
     if parts:
         con.execute("insert into ending " + " union all ".join(parts))
+
+
+def rules_changed(con: Connection) -> tuple[list[str], list[str]]:
+    """Rules of which conditions ended, and rules of which conditions stand that are new or have changed."""
+    rows = con.execute("select distinct rule, stood and not stands, stands from change order by 1").fetchall()
+    return [rule for rule, ended, _ in rows if ended], [rule for rule, _, stands in rows if stands]
 
 
 def _withdrawn(rule: str) -> str:
@@ -117,7 +133,7 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
         f"coalesce(({compiled.done}), false) as done, "
         f"not coalesce(({compiled.until}), true) as past, {taker} as taker "
         f"from (select rule, subject, episode from change where rule = '{rule.id}' and stood and not stands) e "
-        f"left join {rule.facts} f on f.subject = e.subject and f.episode = e.episode)"
+        f"left join {compiled.source} f on f.subject = e.subject and f.episode = e.episode)"
     )
 
 
@@ -139,15 +155,29 @@ def records(book: RuleBook, rules: Iterable[str], tracer: Tracer) -> str:
     return (
         f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
         f"record.\"offset\" desc)[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by all"
-    )
+    ) if parts else "select rule, subject, episode, '[]' as records from ending limit 0"
+
+
+THRESHOLDS = """
+    select rule, subject, episode, '{' || string_agg(member, ',' order by key) || '}' as thresholds
+    from (select rule, subject, episode, unnest(thresholds) as key from change) join authority using (key)
+    group by all"""
+"""SQL of the values that a condition rests on, by name, as JSON."""
 
 
 def adopt(con: Connection) -> None:
     """Replace what stands by the registered frame ``_adopted`` (columns of hub.condition)."""
     con.execute("delete from verdict")
-    con.execute(
-        "insert into verdict select rule, subject_key, episode, true, step, level, division, tier, household_key, "
-        "evidence, thresholds, rule_version from _adopted where state = 'standing'")
+    con.execute(f"""
+        insert into verdict ({_COLUMNS})
+        select rule, subject_key, episode, true, step, level, division, tier, household_key, evidence,
+               list_sort(list_transform(json_keys(thresholds), lambda name: concat(
+                   name, '=', json_extract_string(thresholds, concat('$."', name, '".value')),
+                   '@', json_extract_string(thresholds, concat('$."', name, '".from')),
+                   '/', json_extract_string(thresholds, concat('$."', name, '".region')),
+                   '/', json_extract_string(thresholds, concat('$."', name, '".tier'))))),
+               rule_version
+        from _adopted where state = 'standing'""")
 
 
 def unknown(con: Connection) -> dict[str, int]:

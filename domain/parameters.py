@@ -71,15 +71,18 @@ class Value(Strict):
             raise ValueError("a value without authority; give its source, or say product_default: true")
         return self
 
-    def resolved(self, tier: str) -> str:
-        """JSON of the value as a decision names it: {value, from, region, source, …}."""
-        return json.dumps({
+    def key(self, name: str, tier: str) -> str:
+        """How a decision remembers which value it used: all that people see of it, on one line."""
+        return f"{name}={self.value}@{self.from_}/{self.region}/{tier}"
+
+    def authority(self, tier: str) -> dict[str, str | int | bool]:
+        """What a decision says of the value: {value, from, region, tier, source, …}."""
+        source = self.source
+        return {
             "value": self.value, "from": self.from_.isoformat(), "region": self.region, "tier": tier,
-            "source": self.source.ref if self.source else "",
-            "source_zh": self.source.zh if self.source else "产品默认值",
-            "source_en": self.source.en if self.source else "product default",
-            "product_default": self.product_default,
-        }, ensure_ascii=False, separators=(",", ":"))
+            "source": source.ref if source else "", "source_zh": source.zh if source else "产品默认值",
+            "source_en": source.en if source else "product default", "product_default": self.product_default,
+        }
 
 
 class Parameter(Strict):
@@ -95,9 +98,16 @@ class Parameter(Strict):
         """SQL of the value in force for the row's ``division`` and ``law_on``; ``tier`` is an SQL expression."""
         return self._case(tier, lambda value, _: str(value.value))
 
-    def resolved_sql(self, tier: str) -> str:
-        """SQL of the JSON that says which value was in force, and by what authority."""
-        return self._case(tier, lambda value, name: "'" + value.resolved(name).replace("'", "''") + "'")
+    def key_sql(self, name: str, tier: str) -> str:
+        """SQL of the key of the value in force, under the name that the decision gives it."""
+        return self._case(tier, lambda value, of: f"'{value.key(name, of)}'")
+
+    def authorities(self, name: str) -> dict[str, str]:
+        """Key to JSON member ("name": {…}) of every value, under the name that a decision gives it."""
+        return {
+            value.key(name, tier): f'"{name}":{json.dumps(value.authority(tier), ensure_ascii=False)}'
+            for value in self.values for tier in (value.tiers if self.by_tier else ("",))
+        }
 
     def _case(self, tier: str, shown: Show) -> str:
         literal = tier.strip("'") or OFF_ROSTER if _LITERAL.fullmatch(tier) else None

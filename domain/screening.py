@@ -74,7 +74,7 @@ class Screening:
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
         facts.create(con, self.name, self.kept)
-        difference.create(con)
+        difference.create(con, self.compiled.values())
         for view in self.forwarded:
             view.create(con)
 
@@ -178,16 +178,14 @@ class Screening:
         self, con: Connection, stamp: Stamp, today: date, selected: str, found: dict[str, list[pl.DataFrame]]
     ) -> None:
         filled = self._facts(con, selected)
-        rules = [c for c in self.compiled.values() if c.rule.facts in filled]
-        if rules:
-            con.execute(f"insert into hit ({difference.hits(rules)})")
+        difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
         if difference.compare(con, selected):
             found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
             changed = view.publish(con, stamp, selected, filled)
             if changed is not None:
                 found[view.topic].append(changed)
-        for table in (*filled, "hit", "change", "ending"):
+        for table in (*filled, "said", "hit", "change", "ending"):
             con.execute(f"truncate {table}")
 
     def _facts(self, con: Connection, selected: str) -> set[str]:
@@ -202,22 +200,23 @@ class Screening:
         return filled
 
     def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
-        difference.find_causes(con, self.book, self.compiled)
+        ended, standing = difference.rules_changed(con)
+        difference.find_causes(con, self.book, self.compiled, ended)
         difference.apply(con)
-        rules = [r for (r,) in con.execute("select distinct rule from change where stands order by 1").fetchall()]
-        traced = difference.records(self.book, rules, self.tracer) if rules else "select rule, subject, episode, '[]' as records from ending limit 0"
+        traced = difference.records(self.book, standing, self.tracer)
         return outgoing(con, _CONDITION, f"""
             select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
                    if(c.stands, 'standing', 'ended') as state, {owner(stamp)},
                    c.rule, c.rule_version, '{self.subject_kind}' as subject_kind, c.subject as subject_key, c.episode,
                    c.household_key, c.division, c.tier, r.rule_class, r.kind, r.department, c.level, c.step, r.deadline_days,
                    coalesce(e.cause, '') as cause, coalesce(e.superseded_by, '') as superseded_by,
-                   c.evidence, c.thresholds, coalesce(t.records, '[]') as records,
+                   c.evidence, coalesce(a.thresholds, '{{}}') as thresholds, coalesce(t.records, '[]') as records,
                    s.baseline or {stamp.baseline} as baseline, date '{today}' as as_of, s.caused_at, {instant(stamp.decided_at)} as decided_at
             from change c
             join subjects s using (subject)
             left join ending e using (rule, subject, episode)
             left join ({traced}) t using (rule, subject, episode)
+            left join ({difference.THRESHOLDS}) a using (rule, subject, episode)
             left join (values {self._rules_table}) r(rule, rule_class, kind, department, deadline_days) using (rule)
             where c.stood or c.stands
             order by c.subject, c.stands, c.rule, c.episode""")

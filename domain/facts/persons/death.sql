@@ -6,7 +6,7 @@ select person_key as subject, d.record_id as episode, as_of() as law_on, p.* exc
 from life_event d
 join person p using (person_key)
 left join (
-    select d.person_key, d.record_id, list_sort(list(distinct e.tier)) as tiers
+    select d.person_key, d.record_id, distinct_list(list(e.tier)) as tiers
     from life_event d join entry e using (person_key)
     where e.status in ('active', 'exited') and e.start_on <= d.event_on
       and (e.end_on is null or e.end_on > d.event_on)

@@ -28,18 +28,18 @@ with said as (
            coalesce(arg_max(division, row(-place, occurred_at, record_id)) filter (division <> ''),
                     division_default()) as division,
            coalesce(tier_at(min(tier_place(tier)) filter (tier_in_force)), '') as tier,
-           coalesce(list_sort(list(distinct tier) filter (tier_in_force)), []) as tiers,
-           coalesce(list_sort(list(distinct tier) filter (tier_held and tier is not null)), []) as tiers_held,
+           distinct_list(list(tier) filter (tier_in_force)) as tiers,
+           distinct_list(list(tier) filter (tier_held and tier is not null)) as tiers_held,
            count(*) filter (place = 1) > 0 as was_on_roster,
            arg_min(household_key, row(date '9999-12-31' - coalesce(joined_on, date '0001-01-01'), household_key))
                filter (household_key is not null) as household_key,
-           coalesce(list_sort(list(distinct mark) filter (mark is not null)), []) as marks,
+           distinct_list(list(mark) filter (mark is not null)) as marks,
            coalesce(bool_or(severe), false) as severe_disability,
-           coalesce(list_sort(list(distinct benefit) filter (benefit is not null)), []) as benefits,
+           distinct_list(list(benefit) filter (benefit is not null)) as benefits,
            coalesce(bool_or(funeral), false) as funeral,
            not coalesce(bool_or(dead), false) as alive,
            min(died_on) as died_on,
-           count(distinct ward)::integer as wards_severe
+           len(distinct_list(list(ward) filter (ward is not null)))::integer as wards_severe
     from said group by person_key
 )
 select person_key, division, tier, tiers, tiers_held, was_on_roster, household_key, marks,
