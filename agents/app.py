@@ -148,7 +148,8 @@ def run(app: SliceApp, settings: Settings) -> NoReturn:
 
 def die(error: BaseException, where: str) -> NoReturn:
     """End the process at once: nothing after a failed slice may be acknowledged."""
-    code = getattr(error, "exit_code", None) or EXIT_CODES.get(getattr(error, "family", ""), AgentError.exit_code)
+    family = EXIT_CODES.get(getattr(error, "family", ""), AgentError.exit_code)
+    code = getattr(error, "exit_code", family)
     expected = code != AgentError.exit_code
     log.critical("%s: %s: %s", where, type(error).__name__, error, exc_info=None if expected else error)
     logging.shutdown()

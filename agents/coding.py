@@ -1,4 +1,4 @@
-"""Between slices and the stage's frames, and from its decisions to messages; what cannot be read is sealed away."""
+"""From slices to the stage's frames, from its decisions to messages; what cannot be read is sealed away."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Coder:
             self._registry.id_of(topic)
 
     def read(self, batch: Batch) -> tuple[pl.DataFrame, list[Row]]:
-        """The records of a batch with ``_lane``, ``_partition``, ``_offset``; and the unreadable, as messages."""
+        """The records with ``_lane``, ``_partition``, ``_offset``; and the unreadable, as messages."""
         keys = [k for p in batch.parts for k in p.keys]
         values = [v for p in batch.parts for v in p.values]
         offsets = pl.concat([pl.Series(p.offsets, dtype=pl.Int64) for p in batch.parts])
@@ -79,7 +79,9 @@ class Coder:
             pl.lit(batch.partition, pl.Int32).alias("_partition"),
             offsets.gather(decoded.index).alias("_offset"),
         )
-        unread = [self._quarantine(batch, b, keys[b.index], values[b.index], offsets[b.index]) for b in decoded.bad]
+        unread = [
+            self._quarantine(batch, b, keys[b.index], values[b.index], offsets[b.index]) for b in decoded.bad
+        ]
         return frame, unread
 
     def _quarantine(self, batch: Batch, bad: Bad, key: bytes | None, value: bytes | None, offset: int) -> Row:
@@ -151,7 +153,9 @@ def owned(topic: str) -> bool:
     return topic in TOPICS and "epoch" in load.of_topic(topic).dtypes
 
 
-def accepted(frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int], int]) -> tuple[pl.DataFrame, Epochs]:
+def accepted(
+    frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int], int]
+) -> tuple[pl.DataFrame, Epochs]:
     """Rows of an owned topic that no newer owner has outdated, and the greatest epochs now known.
 
     Rows are in the order of one log (``where``: topic-partition, key of ``seen``). A record that opens an
@@ -169,12 +173,11 @@ def accepted(frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int]
         [(s, p, e) for (w, s, p), e in seen.items() if w == where],
         schema={"stage": pl.String, "state_partition": pl.Int32, "_known": pl.Int64}, orient="row",
     )
+    so_far = pl.max_horizontal(pl.col("epoch").cum_max().over(owner), pl.col("_known").fill_null(-1))
     told = (
         frame.with_columns(epoch.alias("epoch"), mark.alias("_mark"))
         .join(known, on=owner, how="left", maintain_order="left")
-        .with_columns(
-            pl.max_horizontal(pl.col("epoch").cum_max().over(owner), pl.col("_known").fill_null(-1)).alias("_greatest")
-        )
+        .with_columns(so_far.alias("_greatest"))
     )
     greatest = told.group_by(owner).agg(pl.col("_greatest").max()).rows()
     kept = told.filter((pl.col("epoch") >= pl.col("_greatest")) & ~pl.col("_mark"))

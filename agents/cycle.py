@@ -52,7 +52,8 @@ class Cycles:
         except AgentError:
             raise
         except Exception as error:
-            raise CycleError(f"{self._stage.name}-{partition}, {_places(batches)}: {type(error).__name__}") from error
+            where = f"{self._stage.name}-{partition}, {_places(batches) or 'no slice'}"
+            raise CycleError(f"{where}: {type(error).__name__}") from error
 
     def _run(
         self, state: PartitionState, partition: int, batches: list[Batch], silent: bool, everybody: bool
@@ -110,12 +111,12 @@ def _batches(state: PartitionState, slices: Sequence[Slice]) -> list[Batch]:
         if at is not None and part.next <= at:
             continue
         fresh = part.after(at) if at is not None and part.start < at else part
-        if of(part.topic).retention == "forever" and not fresh.hole:
-            if (at is not None and fresh.start > at) or not fresh.contiguous:
-                raise GapError(
-                    f"{part.topic}-{part.partition}: the state stands at {at}, the next slice covers {fresh.start} to "
-                    f"{fresh.next - 1} with {len(fresh)} records. This log must have no gaps; nothing was kept of it."
-                )
+        missing = not fresh.contiguous or (at is not None and fresh.start > at)
+        if missing and not fresh.hole and of(part.topic).retention == "forever":
+            raise GapError(
+                f"{part.topic}-{part.partition}: the state stands at {at}, the next slice covers "
+                f"{fresh.start} to {fresh.next - 1} with {len(fresh)} records. This log must have no gaps."
+            )
         if batch is None:
             batch = found[part.topic] = Batch(part.topic, part.partition)
         batch.parts.append(fresh)
@@ -139,4 +140,6 @@ def _lanes(
 
 
 def _places(batches: Sequence[Batch]) -> str:
-    return "; ".join(f"{b.topic}-{b.partition} offsets {b.parts[0].start} to {b.parts[-1].next - 1}" for b in batches)
+    return "; ".join(
+        f"{b.topic}-{b.partition} offsets {b.parts[0].start} to {b.parts[-1].next - 1}" for b in batches
+    )

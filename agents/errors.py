@@ -25,7 +25,7 @@ class AgentError(Exception):
     code = "agent_error"
 
 
-class Permanent(AgentError):  # noqa: N818 - a family, not an error
+class Permanent(AgentError):
     """A person must mend something."""
 
     exit_code = 78
@@ -50,7 +50,7 @@ class ConfigurationError(Permanent):
     code = "configuration"
 
 
-class Transient(AgentError):  # noqa: N818
+class Transient(AgentError):
     """Starting again later mends it."""
 
     exit_code = 75
@@ -75,7 +75,7 @@ class NotOwner(Transient):
     code = "not_owner"
 
 
-class Bug(AgentError):  # noqa: N818
+class Bug(AgentError):
     """Stop and keep the evidence."""
 
     code = "bug"

@@ -88,7 +88,7 @@ class Board:
             await pipe.execute()
         except (redis.RedisError, OSError) as error:
             if not self._failing:
-                log.warning("metrics cannot be written to Redis (%s); trying again each second", type(error).__name__)
+                log.warning("metrics cannot be written to Redis (%s); trying on", type(error).__name__)
             self._failing = True
         else:
             self._failing = False

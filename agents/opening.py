@@ -40,7 +40,9 @@ def _literal(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
-def attempt(place: Place, snapshots: Snapshots, stage: str, partition: int, *, fresh: bool) -> PartitionState | None:
+def attempt(
+    place: Place, snapshots: Snapshots, stage: str, partition: int, *, fresh: bool
+) -> PartitionState | None:
     """Open the partition's state, or None while another process holds it.
 
     ``fresh``: stop waiting for the holder, take the next number. A file that is lost or damaged is
@@ -56,7 +58,7 @@ def attempt(place: Place, snapshots: Snapshots, stage: str, partition: int, *, f
             try:
                 state = open_file(path)
             except CorruptStateError as error:
-                log.error("%s", error)      # noqa: TRY400 - the message says it all
+                log.error("%s", error)
                 set_aside(path, "bad")
             else:
                 return state and _checked(place, snapshots, state, stage, partition)

@@ -1,4 +1,4 @@
-"""Publishes rows of the outbox and waits until every one is acknowledged; only while the partition is ours."""
+"""Publishes rows of the outbox and waits for every acknowledgement; only while the partition is ours."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ class Outlet:
 
     def _away(self, reason: str) -> str:
         return (
-            f"decisions could not be published to Kafka at {self._settings.kafka}: {reason}. They are kept in the "
-            f"state's outbox and go out at the next start; check the brokers."
+            f"decisions could not be published to Kafka at {self._settings.kafka}: {reason}. They are kept "
+            f"in the state's outbox and go out at the next start; check the brokers."
         )
 
     def close(self) -> None:

@@ -51,7 +51,9 @@ class Acquired:
 class Ownership:
     """Acquires partitions of one stage."""
 
-    def __init__(self, settings: Settings, stage: Stage, coder: Coder, registry: Registry, outlet: Outlet) -> None:
+    def __init__(
+        self, settings: Settings, stage: Stage, coder: Coder, registry: Registry, outlet: Outlet
+    ) -> None:
         self._settings = settings
         self._stage = stage
         self._coder = coder
@@ -72,7 +74,7 @@ class Ownership:
         waiting = [] if outdated else state.waiting()
         if waiting:
             # still under the old epoch: no newer one has been announced
-            log.info("%s-%d: publishing %d decisions left by the last run", self._stage.name, partition, len(waiting))
+            log.info("%s-%d: %d decisions left by the last run", self._stage.name, partition, len(waiting))
             self._outlet.publish(waiting, mine)
             state.published()
         mine_now = self._announce(partition, mine)
@@ -104,12 +106,12 @@ class Ownership:
             at = state.positions.get(name, 0)
             if at > ends[name]:
                 raise StateAheadError(
-                    f"the state file {state.path} has read {name}-{partition} up to {at}, but the topic ends at "
-                    f"{ends[name]}: this is another cluster, or its log was lost. Set DOUDI_KAFKA or DOUDI_STATE "
-                    f"right; to build the state anew from this cluster, move the file away."
+                    f"the state file {state.path} has read {name}-{partition} up to {at}, but the topic ends "
+                    f"at {ends[name]}: this is another cluster, or its log was lost. Set DOUDI_KAFKA or "
+                    f"DOUDI_STATE right; to build the state anew from this cluster, move the file away."
                 )
             if at < first[name] and of(name).retention == "forever" and first[name] > 0:
-                log.warning("%s-%d begins at %d; records from %d on no longer exist", name, partition, first[name], at)
+                log.warning("%s-%d begins at %d, but %d was asked", name, partition, first[name], at)
             positions[name] = max(at, first[name])
         return positions, ends
 
@@ -129,7 +131,8 @@ class Ownership:
         epoch = self._outlet.publish([self._coder.mark("hub.condition", name, partition, 0, 0)], mine)
         marks = [
             self._coder.mark(topic, name, partition, epoch, to)
-            for topic in self._outputs if topic != "hub.condition" for to in range(self._coder.partitions(topic))
+            for topic in self._outputs if topic != "hub.condition"
+            for to in range(self._coder.partitions(topic))
         ]
         if marks:
             self._outlet.publish(marks, mine)
@@ -162,24 +165,24 @@ class Ownership:
                 epochs |= greatest
                 kept.append(rows.drop("_offset"))
             empty = load.of_topic(topic).empty()
-            rows = pl.concat([empty, *kept]).unique(list(load.key_fields(topic)), keep="last", maintain_order=True)
+            key = list(load.key_fields(topic))
+            rows = pl.concat([empty, *kept]).unique(key, keep="last", maintain_order=True)
             result[topic] = rows.filter(_stands(rows))
         return result, until
 
     def _read(
         self, topic: str, partition: int, start: Mapping[int, int], until: Ends
     ) -> Iterator[tuple[str, pl.DataFrame]]:
-        """This partition's records of an output topic with their ``_offset``; fills ``until`` with the ends."""
-        wanted = {
-            str(p): TopicPartition(self._settings.topic(topic), p) for p in range(self._coder.partitions(topic))
-        }
+        """The partition's records of an output topic with their ``_offset``; fills ``until``: the ends."""
+        full = self._settings.topic(topic)
+        wanted = {str(p): TopicPartition(full, p) for p in range(self._coder.partitions(topic))}
         ends = {int(p): end for p, end in self._offsets(wanted, LATEST).items()}
         until[topic] = ends
         todo = [p for p, end in ends.items() if end > start.get(p, 0)]
         if not todo:
             return
         batches = read_all(
-            self._settings, self._settings.topic(topic), partitions=todo,
+            self._settings, full, partitions=todo,
             start=lambda p: start.get(p, 0), until=ends,
         )
         reader, writers, key = load.of_topic(topic), self._registry.writers(topic), load.key_fields(topic)

@@ -17,7 +17,8 @@ def partitions(keys: Sequence[bytes], count: int) -> npt.NDArray[np.int32]:
     lengths = np.fromiter(map(len, keys), np.int64, len(keys))
     for length in np.unique(lengths).tolist():
         places = np.flatnonzero(lengths == length)
-        block = np.frombuffer(b"".join([keys[i] for i in places.tolist()]), np.uint8).reshape(len(places), length)
+        joined = b"".join([keys[i] for i in places.tolist()])
+        block = np.frombuffer(joined, np.uint8).reshape(len(places), length)
         result[places] = (_murmur2(block) & np.uint32(0x7FFFFFFF)) % np.uint32(count)
     return result
 

@@ -19,6 +19,7 @@ from agents.state import PartitionState
 log = logging.getLogger(__name__)
 
 KEEP = 2
+SUFFIX = ".duckdb"
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
 
 
@@ -35,12 +36,13 @@ class Snapshots:
             found = [Path(p).name for p in self._fs.ls(self._root, detail=False)]
         except FileNotFoundError:
             return []
-        except Exception as error:  # noqa: BLE001 - any store fails in its own way; snapshots are optional
-            log.warning("snapshots at %s cannot be listed (%s); going on without", self._url, type(error).__name__)
+        except Exception as error:
+            log.warning("snapshots at %s cannot be listed (%s)", self._url, type(error).__name__)
             return []
         prefix = f"{stem}."
         return sorted(
-            (n for n in found if n.startswith(prefix) and n.endswith(".duckdb") and n[len(prefix):].count(".") == 1),
+            (n for n in found
+             if n.startswith(prefix) and n.endswith(SUFFIX) and n.count(".") == prefix.count(".") + 1),
             reverse=True,
         )
 
@@ -51,7 +53,7 @@ class Snapshots:
             part.parent.mkdir(parents=True, exist_ok=True)
             self._fs.get_file(f"{self._root}/{name}", str(part))
             part.rename(to)
-        except Exception as error:  # noqa: BLE001 - see ``of``
+        except Exception as error:
             log.warning("snapshot %s could not be fetched (%s: %s)", name, type(error).__name__, error)
             part.unlink(missing_ok=True)
             return False
@@ -79,7 +81,7 @@ class Snapshots:
             self._fs.mv(f"{self._root}/{name}.part", f"{self._root}/{name}")
             for old in self.of(stem)[KEEP:]:
                 self._fs.rm(f"{self._root}/{old}")
-        except Exception as error:  # noqa: BLE001 - see ``of``
+        except Exception as error:
             log.warning("snapshot %s was not stored (%s: %s)", name, type(error).__name__, error)
         finally:
             with contextlib.suppress(OSError):

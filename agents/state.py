@@ -26,8 +26,8 @@ LAYOUT = "1"
 MEMORY_LIMIT = "1GB"
 CHECKPOINT_AT = "64MB"
 _LOCKED = ("Could not set lock", "Conflicting lock", "already open")
-_DAMAGED = ("corrupt", "checksum", "not a valid DuckDB", "INTERNAL Error", "Serialization Error", "deserialize",
-            "magic bytes", "storage version")
+_DAMAGED = ("corrupt", "checksum", "not a valid DuckDB", "INTERNAL Error", "Serialization Error",
+            "deserialize", "magic bytes", "storage version")
 _FULL = ("No space left", "Disk quota exceeded", "out of disk")
 _ROWS = {"id": pl.Int64, "seq": pl.Int64, "topic": pl.String, "key": pl.Binary, "partition": pl.Int32,
          "value": pl.Binary}
@@ -112,10 +112,10 @@ class PartitionState:
         """Append messages to the outbox, inside a transaction."""
         if not rows:
             return
-        first = self._last_id + 1
+        count, first = len(rows), self._last_id + 1
         frame = pl.DataFrame(
             {
-                "id": range(first, first + len(rows)), "seq": [seq] * len(rows), "topic": [r.topic for r in rows],
+                "id": range(first, first + count), "seq": [seq] * count, "topic": [r.topic for r in rows],
                 "key": [r.key for r in rows], "partition": [r.partition for r in rows],
                 "value": [r.value for r in rows],
             },
@@ -199,22 +199,23 @@ def open_file(path: Path) -> PartitionState | None:
 def explain(error: Exception, path: Path) -> Exception:
     """The error to raise for one of DuckDB or the file system: what, where, how to mend it."""
     text = str(error)
+    first = text.splitlines()[0][:200] if text else type(error).__name__
     if any(sign in text for sign in _FULL) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return StateFullError(
-            f"no space left for the state file {path}. Free space there, or set DOUDI_STATE to a larger disk and "
-            f"move the files; then start again: nothing is lost, the last cycle is repeated."
+            f"no space left for the state file {path}. Free space there, or set DOUDI_STATE to a larger disk "
+            f"and move the files; then start again: nothing is lost, the last cycle is repeated."
         )
     if any(sign.lower() in text.lower() for sign in _DAMAGED):
         with contextlib.suppress(OSError):
             suspect(path).touch()
         return CorruptStateError(
-            f"the state file {path} is damaged ({text.splitlines()[0][:200]}). It is set aside at the next start "
-            f"and built again from the newest snapshot or from Kafka; check the disk."
+            f"the state file {path} is damaged ({first}). It is set aside at the next start and built again "
+            f"from the newest snapshot or from Kafka; check the disk."
         )
     if isinstance(error, duckdb.IOException | OSError | duckdb.PermissionException):
         return StateFolderError(
-            f"the state file {path} cannot be used: {text.splitlines()[0][:200]}. Check that DOUDI_STATE is a folder "
-            f"that this user may write to."
+            f"the state file {path} cannot be used: {first}. Check that DOUDI_STATE is a folder that this "
+            f"user may write to."
         )
     return error
 

@@ -5,14 +5,28 @@ from __future__ import annotations
 import logging
 from typing import NoReturn
 
-from agents.app import die, run as run_app
+from agents.app import die
+from agents.app import run as run_app
 from agents.stage_runtime import Runtime
+from domain import rules
+from domain.households import HouseholdStage
+from domain.screening import PersonStage
 from domain.stage import Stage
 from wire.kafka import check_reachable
 from wire.secrets import Secrets
 from wire.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+def run(name: str, settings: Settings) -> NoReturn:
+    """Run the stage of that name on the rules of the settings."""
+    try:
+        book = rules.load(settings.rules)
+        stage: Stage = PersonStage(book) if name == "persons" else HouseholdStage(book)
+    except Exception as error:
+        die(error, name)
+    run_stage(stage, settings)
 
 
 def run_stage(stage: Stage, settings: Settings) -> NoReturn:

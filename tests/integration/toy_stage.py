@@ -1,4 +1,4 @@
-"""A stage small enough to see through, to test the runtime: who has paid more than 1,000 yuan; and its worker.
+"""A stage small enough to see through, to test the runtime: who has paid more than 1,000 yuan.
 
     python toy_stage.py        with the DOUDI_* variables of a stack
 """
@@ -62,24 +62,25 @@ class ToyStage:
     ) -> dict[str, pl.DataFrame]:
         if con.execute("SELECT max(day) FROM today").fetchall()[0][0] is None:
             return {}
-        people = [p for (p,) in con.execute(
-            "SELECT DISTINCT person FROM bill" if everybody else "SELECT DISTINCT person FROM touched").fetchall()]
+        table = "bill" if everybody else "touched"
+        people = [p for (p,) in con.execute(f"SELECT DISTINCT person FROM {table}").fetchall()]  # noqa: S608
         con.execute("DELETE FROM touched")
         if not people:
             return {}
         con.register("asked", pl.DataFrame({"person": people}))
-        small = "person IN (%s)" % ",".join(f"'{p}'" for p in people) if len(people) <= 200 else (
-            "person IN (SELECT person FROM asked)")
+        some = ",".join(f"'{p}'" for p in people) if len(people) <= 200 else "SELECT person FROM asked"
+        latest = "(version, lane)"
         new = _frame(con.execute(f"""
             SELECT person, coalesce(sum(amount) FILTER (NOT gone), 0)::BIGINT total FROM (
-                SELECT person, record, arg_max(amount, (version, lane)) amount, arg_max(gone, (version, lane)) gone
-                FROM bill WHERE {small} GROUP BY ALL) GROUP BY person"""))
+                SELECT person, record, arg_max(amount, {latest}) amount, arg_max(gone, {latest}) gone
+                FROM bill WHERE person IN ({some}) GROUP BY ALL) GROUP BY person"""))  # noqa: S608
         con.register("fresh", new)
         changed = _frame(con.execute(f"""
-            SELECT person, fresh.total, fresh.total > {self._limit} AS standing, coalesce(told.standing, false) AS was
+            SELECT person, fresh.total, fresh.total > {self._limit} AS standing,
+                   coalesce(told.standing, false) AS was
             FROM fresh LEFT JOIN told USING (person)
             WHERE told.person IS NULL OR told.total != fresh.total
-               OR told.standing != (fresh.total > {self._limit}) ORDER BY person"""))
+               OR told.standing != (fresh.total > {self._limit}) ORDER BY person"""))  # noqa: S608
         con.register("changed", changed)
         con.execute("DELETE FROM told WHERE person IN (SELECT person FROM changed)")
         con.execute("INSERT INTO told SELECT person, total, standing FROM changed")
@@ -89,7 +90,7 @@ class ToyStage:
                 "hub.member": self._members(changed, stamp)}
 
     def _conditions(self, changed: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
-        rows = [condition(p, total, standing, stamp) for p, total, standing, was in changed.rows() if standing or was]
+        rows = [condition(p, total, now, stamp) for p, total, now, was in changed.rows() if now or was]
         return pl.DataFrame(rows, schema=load.of_topic("hub.condition").dtypes)
 
     def _members(self, changed: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
@@ -101,7 +102,7 @@ class ToyStage:
             con.execute("DELETE FROM told")
             con.register("standing_in", frame.select(
                 "person_key", pl.col("years").list.first().struct.field("self_pay_fen").alias("total")))
-            con.execute(f"INSERT INTO told SELECT person_key, total, false FROM standing_in")
+            con.execute("INSERT INTO told SELECT person_key, total, false FROM standing_in")
             con.unregister("standing_in")
             con.execute("UPDATE told SET standing = true WHERE person IN (SELECT person FROM adopted)")
         else:
@@ -123,10 +124,12 @@ def _frame(result: Any) -> pl.DataFrame:
 
 def condition(person: str, total: int, standing: bool, stamp: Stamp) -> dict[str, Any]:
     """A row of hub.condition."""
-    row: dict[str, Any] = {n: "" if d == pl.String else 0 for n, d in load.of_topic("hub.condition").dtypes.items()}
+    dtypes = load.of_topic("hub.condition").dtypes
+    row: dict[str, Any] = {n: "" if d == pl.String else 0 for n, d in dtypes.items()}
     return row | {
-        "condition_id": f"T01:{person}:2026", "state": "standing" if standing else "ended", "stage": stamp.stage,
-        "state_partition": stamp.state_partition, "epoch": stamp.epoch, "seq": stamp.seq, "rule": "T01",
+        "condition_id": f"T01:{person}:2026", "state": "standing" if standing else "ended",
+        "stage": stamp.stage, "state_partition": stamp.state_partition, "epoch": stamp.epoch,
+        "seq": stamp.seq, "rule": "T01",
         "subject_key": person, "evidence": json.dumps({"total": total}), "baseline": stamp.baseline,
         "cause": "" if standing else "corrected", "as_of": DAY, "caused_at": stamp.decided_at,
         "decided_at": stamp.decided_at,
@@ -148,8 +151,8 @@ def bills(rows: Iterable[tuple[str, str, int, int, str]]) -> pl.DataFrame:
     """Settlements of (person, record, version, amount in fen, op)."""
     moment = datetime.now(UTC)
     data = [
-        {"event_id": f"{r}-{v}", "source": "toy", "source_epoch": 1, "record_id": r, "record_version": v, "op": op,
-         "person_key": p, "division": "990101001001", "occurred_at": moment, "published_at": moment,
+        {"event_id": f"{r}-{v}", "source": "toy", "source_epoch": 1, "record_id": r, "record_version": v,
+         "op": op, "person_key": p, "division": "990101001001", "occurred_at": moment, "published_at": moment,
          "psn_part_amt_fen": a}
         for p, r, v, a, op in rows
     ]
@@ -163,9 +166,9 @@ if __name__ == "__main__":
 
     settings = Settings()
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s")
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     for quiet in ("faust", "mode", "aiokafka", "httpx", "agents.transport"):
-        logging.getLogger(quiet).setLevel(__import__("os").environ.get("TOY_LOG","WARNING"))
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.info("toy worker starts at %.1f", time.time())
     version = sys.argv[1] if len(sys.argv) > 1 else "toy-1"
     run_stage(ToyStage(version, LIMIT if version == "toy-1" else LIMIT // 2), settings)

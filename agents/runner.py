@@ -1,0 +1,260 @@
+"""One partition while this worker owns it: acquire, catch up, then cycle after cycle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from faust.types import TP
+
+from agents import faults
+from agents.app import die
+from agents.errors import NotOwner
+from agents.metrics import Figures
+from agents.opening import Place, attempt, remove_older
+from agents.ownership import Acquired
+from agents.slices import Slice
+from agents.state import PartitionState
+from agents.transport import BACKLOG, now
+
+if TYPE_CHECKING:
+    from agents.stage_runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+LOCK_RETRY_S = 0.05
+LIVE_S = 1.0
+CATCH_UP_SLICES = 5
+"""Catching up takes so many times a normal cycle at once: nothing is decided in between."""
+
+Done = Callable[[], None]
+
+
+class Runner:
+    """One partition while this worker owns it."""
+
+    def __init__(self, runtime: Runtime, partition: int, state: PartitionState | None) -> None:
+        self.partition = partition
+        self.figures = Figures()
+        self.epoch = -1
+        self._runtime = runtime
+        self._state = state
+        self._owned = True
+        self._generation = runtime.app.consumer_generation_id
+        self._live: deque[tuple[Slice, Done]] = deque()
+        self._backlog: deque[tuple[Slice, Done]] = deque()
+        self._turn_backlog = False
+        self._wake = asyncio.Event()
+        self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
+        self._unknown_at = 0.0
+        self._task = asyncio.create_task(self._run())
+
+    @property
+    def name(self) -> str:
+        """Stage and partition, for logs."""
+        return f"{self._runtime.stage.name}-{self.partition}"
+
+    @property
+    def _stem(self) -> str:
+        return f"{self._runtime.settings.namespace}{self.name}"
+
+    def add(self, part: Slice, done: Done) -> None:
+        """Queue a slice."""
+        if part.topic.endswith(BACKLOG):
+            self._backlog.append((part, done))
+        else:
+            self._live.append((part, done))
+            self._runtime.last_live = time.monotonic()
+        self._wake.set()
+
+    def nudge(self) -> None:
+        """Look whether something is due."""
+        self._wake.set()
+
+    def mine(self) -> bool:
+        """Still the owner, as far as the group has told; asked from worker threads.
+
+        After a sleep beyond the session timeout the group may have given the partition away: wait until
+        it answers. What slips through nevertheless is refused by readers for its epoch.
+        """
+        app, limit = self._runtime.app, self._runtime.settings.session_timeout_s
+        while self._owned and app.consumer_generation_id == self._generation:
+            if now() - self._runtime.consumer.last_heartbeat < limit:
+                return True
+            time.sleep(LOCK_RETRY_S)
+        return False
+
+    async def stop(self) -> PartitionState | None:
+        """Let the cycle under way end, publish nothing more, hand over the open file."""
+        self._owned = False
+        self._wake.set()
+        await asyncio.wait([self._task])
+        self._live.clear()
+        self._backlog.clear()
+        state, self._state = self._state, None
+        return state
+
+    async def _run(self) -> None:
+        try:
+            acquired = await self._acquire()
+            await self._runtime.consumer.release(self._by_tp(acquired.positions))
+            if acquired.catch_up:
+                await self._catch_up(acquired.catch_up)
+            await self._follow()
+        except NotOwner:
+            log.info("%s: lost", self.name)
+        except Exception as error:
+            die(error, self.name)
+
+    def _by_tp(self, positions: Mapping[str, int]) -> dict[TP, int]:
+        return {TP(self._runtime.settings.topic(t), self.partition): at for t, at in positions.items()}
+
+    async def _acquire(self) -> Acquired:
+        runtime = self._runtime
+        begun = time.monotonic()
+        place = Place(runtime.settings.state_dir, self._stem)
+        if self._state is not None and place.numbers()[-1:] != [_number(self._state.path)]:
+            await runtime.work(self._state.close)       # somebody gave up waiting for us and went on
+            self._state = None
+        while self._state is None:
+            if not self._owned:
+                raise NotOwner("revoked while the state file was held by another process")
+            waited = time.monotonic() - begun
+            self._state = await runtime.work(
+                attempt, place, runtime.snapshots, runtime.stage.name, self.partition,
+                fresh=waited > runtime.settings.lock_wait_s,
+            )
+            if self._state is None:
+                await asyncio.sleep(LOCK_RETRY_S)
+        acquired: Acquired = await runtime.work(
+            runtime.ownership.acquire, self._state, self.partition, self.mine
+        )
+        await runtime.work(remove_older, place, self._state.path)
+        self.epoch = acquired.epoch
+        runtime.watchman.from_offset(acquired.epoch)
+        log.info("%s: owned, epoch %d, after %.1f s", self.name, acquired.epoch, time.monotonic() - begun)
+        return acquired
+
+    async def _catch_up(self, ends: Mapping[str, int]) -> None:
+        """Take everything in silently, then decide for everybody and publish what differs."""
+        assert self._state is not None  # noqa: S101 - acquired
+        self.figures.catching_up = True
+        begun = time.monotonic()
+        most = CATCH_UP_SLICES * self._runtime.settings.slice_records
+        while any(self._state.positions.get(t, 0) < end for t, end in ends.items() if end > 0):
+            if not self._owned:
+                raise NotOwner("revoked")
+            if not (self._live or self._backlog):
+                if all(self._reached(t, end) for t, end in ends.items()):
+                    break
+                await self._woken()
+                continue
+            queue = self._live or self._backlog
+            await self._cycle(_up_to(queue, most), silent=True)
+        await self._cycle([], everybody=True)
+        self.figures.catching_up = False
+        log.info("%s: caught up in %.1f s", self.name, time.monotonic() - begun)
+
+    def _reached(self, topic: str, end: int) -> bool:
+        """The log was read up to ``end``, though the file may say less: nothing is left before it."""
+        assert self._state is not None  # noqa: S101 - acquired
+        at = self._state.positions.get(topic, 0)
+        return at >= end or self._runtime.consumer.expects(self._tp(topic)) >= end
+
+    def _tp(self, topic: str) -> TP:
+        return TP(self._runtime.settings.topic(topic), self.partition)
+
+    async def _follow(self) -> None:
+        assert self._state is not None  # noqa: S101 - acquired
+        if self._state.meta.get("rules_version") != self._runtime.stage.rules_version:
+            log.info("%s: the rules have changed, deciding for everybody", self.name)
+            await self._cycle([], everybody=True)
+        while self._owned:
+            if taken := self._next():
+                await self._cycle(taken)
+            elif time.monotonic() > self._snapshot_at:
+                await self._snapshot()
+            else:
+                await self._idle()
+                await self._woken()
+        raise NotOwner("revoked")
+
+    async def _woken(self) -> None:
+        if not self._owned:
+            raise NotOwner("revoked")
+        await self._wake.wait()
+        self._wake.clear()
+
+    def _next(self) -> list[tuple[Slice, Done]]:
+        """Live first; while live records flow, backlog in small portions in between."""
+        settings = self._runtime.settings
+        if self._live and not (self._turn_backlog and self._backlog):
+            self._turn_backlog = True
+            return _up_to(self._live, settings.slice_records)
+        self._turn_backlog = False
+        flowing = time.monotonic() - self._runtime.last_live < LIVE_S
+        return _up_to(self._backlog, settings.backlog_records if flowing else settings.slice_records)
+
+    async def _cycle(
+        self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False
+    ) -> None:
+        runtime, state = self._runtime, self._state
+        begun = time.perf_counter()
+        result = await runtime.work(
+            runtime.cycles.run, state, self.partition, [part for part, _ in taken],
+            silent=silent, everybody=everybody,
+        )
+        if result.rows:
+            assert state is not None  # noqa: S101 - acquired
+            await runtime.work(runtime.outlet.publish, result.rows, self.mine)
+            state.published()
+            faults.point("after_publish")
+        for _, done in taken:
+            done()
+        self.figures.cycle(
+            result.records, result.quarantined, len(result.rows), (time.perf_counter() - begun) * 1000
+        )
+
+    async def _idle(self) -> None:
+        """What waits for a quiet moment."""
+        state = self._state
+        assert state is not None  # noqa: S101 - acquired
+        await self._runtime.work(state.tidy)
+        unknown = getattr(self._runtime.stage, "unknown", None)
+        if unknown is not None and time.monotonic() > self._unknown_at:
+            self.figures.unknown = await self._runtime.work(unknown, state.con)
+            self._unknown_at = time.monotonic() + 10
+
+    async def _snapshot(self) -> None:
+        runtime, state = self._runtime, self._state
+        self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60
+        copy: Path = await runtime.work(runtime.snapshots.copy_aside, state)
+        await runtime.work(runtime.snapshots.store, copy, self._stem)
+        log.info("%s: snapshot stored", self.name)
+
+    def measure(self) -> Figures:
+        """Lag in records over all inputs, and the age of the oldest record that waits."""
+        if self._state is not None:
+            ends = {t: self._runtime.highwater(self._tp(t)) for t in list(self._state.positions)}
+            self.figures.lag = sum(max(0, end - self._state.positions.get(t, 0)) for t, end in ends.items())
+        waiting = [q[0][0].first_ms for q in (self._live, self._backlog) if q]
+        self.figures.oldest_ms = max(0, int(time.time() * 1000) - min(waiting)) if waiting else 0
+        return self.figures
+
+
+def _number(path: Path) -> int:
+    return int(path.name.rsplit(".", 2)[1])
+
+
+def _up_to(queue: deque[tuple[Slice, Done]], most: int) -> list[tuple[Slice, Done]]:
+    taken: list[tuple[Slice, Done]] = []
+    records = 0
+    while queue and (not taken or records + len(queue[0][0]) <= most):
+        taken.append(queue.popleft())
+        records += len(taken[-1][0])
+    return taken
