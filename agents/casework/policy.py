@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -17,7 +18,7 @@ log = logging.getLogger("doudi.casework")
 
 
 def policy(settings: Settings, today: date | None = None) -> Policy:
-    """Rules' closings and deadlines in working days. Raises RuleError, or Permanent without this year's days."""
+    """Rules' closings and deadlines in working days. Raises RuleError, or CalendarError without this year."""
     book = rules.load(settings.rules)
     return Policy(
         due=due(settings, today),
@@ -32,8 +33,6 @@ def due(settings: Settings, today: date | None = None) -> Callable[[date, int], 
     A calendar that does not know today stops casework at its start: somebody is there to mend it. One that
     ends before a deadline later costs that case its date, never the case: None, counted as ``undated``.
     """
-    import time  # noqa: PLC0415
-
     known = calendar.load(settings.calendar)
     known.add_working_days(today or local_day(int(time.time() * 1000)), 0)
 

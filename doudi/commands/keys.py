@@ -43,12 +43,7 @@ def add(
 
     try:
         user = Users(Settings().secrets_dir).put(
-            username,
-            _password(),
-            name or username,
-            role,
-            department,
-            division,  # type: ignore[arg-type]
+            username, _password(), name or username, role, department, division
         )
     except ValueError as error:
         raise typer.BadParameter(_plain(error)) from None

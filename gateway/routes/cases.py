@@ -94,10 +94,12 @@ async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, 
 
 
 async def _command(  # noqa: PLR0917
-    hub: Hub, user: User, case: Mapping[str, Any], command: str, outcome: str, version: str, key: str
+    hub: Hub, user: User, case: Mapping[str, Any], command: str, outcome: str, asked: tuple[str, str]
 ) -> JSONResponse:
+    """Send a command; ``asked``: the headers If-Match and Idempotency-Key."""
     if not access.acts(user.actor, case):
         raise Problem("forbidden")
+    version, key = asked
     expected = int(version.removeprefix("W/").strip('"'))
     answer = await hub.orders.send(user.actor, case, command, outcome, expected, key)
     if answer.status == "pending":
@@ -134,7 +136,7 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
     async def sign(hub: TheHub, user: SignedIn, case_id: str, key: Key, version: Version) -> JSONResponse:
         """Take the case in hand."""
         case = await hub.case(user, kind, case_id)
-        return await _command(hub, user, case, "sign", "", version, key)
+        return await _command(hub, user, case, "sign", "", (version, key))
 
     @router.post("/{case_id}/close", name=f"close_{kind}")
     async def close(
@@ -142,7 +144,7 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
     ) -> JSONResponse:
         """Close the case with a coded outcome."""
         case = await hub.case(user, kind, case_id)
-        return await _command(hub, user, case, "close", body.outcome, version, key)
+        return await _command(hub, user, case, "close", body.outcome, (version, key))
 
     return router
 

@@ -1,0 +1,108 @@
+"""Casework as a process: endings by cause, stale owners, kills, a lost and an old state file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.casework_rig import TASK, Rig, key, rig, wait
+from tests.stack import own_hub
+from wire.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def running(stack: Settings) -> Iterator[Rig]:
+    """Casework and projection."""
+    with own_hub(stack) as settings, rig(settings, "casework", "projection") as made:
+        made.own()
+        yield made
+
+
+def settled(made: Rig, row: dict[str, Any]) -> dict[str, Any]:
+    """The document of the case that was opened for a condition."""
+    return wait(lambda: made.case_of(row))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("cause", ["fulfilled", "superseded", "lapsed", "corrected"])
+def test_success_is_not_a_withdrawal(running: Rig, cause: str) -> None:
+    row = running.raise_(**TASK)
+    case = settled(running, row)
+    assert case["due_on"]
+    running.end(row, cause)
+    after = wait(lambda: (d := running.document(case["case_id"])) and d["state"] == "closed" and d)
+    assert (after["closed_by"], after["outcome"], after["conditions"][0]["cause"]) == ("data", cause, cause)
+    assert running.case_of(row) is None
+
+
+def test_a_household_is_one_alert(running: Rig) -> None:
+    home = key()
+    rows = [running.raise_(household_key=home), running.raise_(household_key=home, level="red")]
+    case = wait(lambda: (d := running.case_of(rows[1])) and d)
+    assert [c["condition_id"] for c in case["conditions"]] == [r["condition_id"] for r in rows]
+    assert case["level"] == "red"
+
+
+def test_a_replaced_owner_is_refused(running: Rig) -> None:
+    old = running.epoch
+    row = running.raise_()
+    case = settled(running, row)
+    running.own()
+    running.publish({**row, "epoch": old, "state": "ended", "cause": "corrected"})
+    probe = running.raise_()
+    settled(running, probe)
+    assert running.document(case["case_id"])["state"] == "open"  # type: ignore[index]
+
+
+def published_once(made: Rig) -> None:
+    """Every event stands once in hub.case, and the versions of each case follow on each other."""
+    events = [e for e in made.events() if e["event"] != "owner"]
+    assert len({e["event_id"] for e in events}) == len(events)
+    versions: dict[str, int] = {}
+    for event in events:
+        assert event["version"] == versions.get(event["case_id"], 0) + 1
+        versions[event["case_id"]] = event["version"]
+
+
+@pytest.mark.parametrize("fault", ["after_commit:2", "after_publish:2"])
+def test_killed_between_commit_and_acknowledgement(hub: Settings, fault: str) -> None:
+    with rig(hub, "projection") as made:
+        made.start("casework", DOUDI_FAULT=fault)
+        made.own()
+        rows = [made.raise_() for _ in range(3)]
+        settled(made, rows[0])
+        rows += [made.raise_() for _ in range(20)]
+        assert made.running["casework"].wait(30) == -9
+        made.start("casework")
+        wait(lambda: made.redis.hlen(made.keys.standing) == len(rows))
+        published_once(made)
+
+
+def test_a_lost_and_an_old_file(hub: Settings) -> None:
+    with rig(hub, "casework", "projection") as made:
+        made.own()
+        first = [made.raise_() for _ in range(5)]
+        wait(lambda: made.redis.hlen(made.keys.standing) == 5)
+        made.kill("casework")
+        file = made.settings.state_dir / "casework.duckdb"
+        old = made.settings.home / "old"
+        shutil.copytree(made.settings.state_dir, old)
+
+        file.unlink()
+        file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
+        made.end(first[0], "corrected")
+        second = [made.raise_() for _ in range(5)]
+        made.start("casework")
+        wait(lambda: made.redis.hlen(made.keys.standing) == 9)
+        assert "made anew: 5 cases" in made.log("casework")
+        published_once(made)
+
+        made.kill("casework")
+        shutil.rmtree(made.settings.state_dir)
+        shutil.copytree(old, made.settings.state_dir)
+        made.end(second[0], "fulfilled")
+        made.start("casework")
+        wait(lambda: made.redis.hlen(made.keys.standing) == 8)
+        published_once(made)
