@@ -4,8 +4,10 @@ by name."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -77,7 +79,7 @@ class Component(ABC):
 
     def hint(self, tail: str) -> str:
         """How to mend what the last lines of the log speak of."""
-        if "No space left on device" in tail or "Disk quota exceeded" in tail:
+        if full(self.data) or "No space left on device" in tail or "Disk quota exceeded" in tail:
             return (
                 f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
             )
@@ -196,7 +198,7 @@ class Process:
                 delay = 0.0 if crashes == 1 else min(30.0, 0.5 * 2 ** (crashes - 1))
                 error = self.failure(f"{self.component.title} ended with code {code}")
                 log.warning("%s: ended with code %s, restart in %.1f s", self.component.name, code, delay)
-                self.set("restarting", str(error) if crashes > 2 else f"ended with code {code}")  # noqa: PLR2004
+                self.set("restarting", str(error))
                 await asyncio.sleep(delay)
             try:
                 await self._spawn()
@@ -250,13 +252,22 @@ def usable(folder: Path) -> None:
         probe.write_bytes(b"x" * 4096)
         probe.unlink()
     except OSError as e:
-        probe.unlink(missing_ok=True) if os.access(folder, os.W_OK) else None
+        with contextlib.suppress(OSError):
+            probe.unlink()
         raise FolderUnusable(
             f"A folder of the hub cannot be written: {e.strerror or e}",
             str(folder),
             "make room on that disk or give yourself the right to write there, or choose another folder with "
             "DOUDI_HOME; then start again, nothing is lost",
         ) from e
+
+
+def full(folder: Path) -> bool:
+    """Whether less than a megabyte is free there. A program on a full disk cannot even log why it ends."""
+    try:
+        return shutil.disk_usage(folder).free < 1_000_000  # noqa: PLR2004 - a megabyte
+    except OSError:
+        return False
 
 
 def closed_parent(*paths: Path) -> Path | None:

@@ -26,7 +26,7 @@ Hub = Callable[[Settings, Ports], Sequence[Component]]
 class Stack(Supervisor):
     """Embedded components where no URL is given, checks where one is; then ``hub``'s components, if given.
 
-    ``settings`` holds every URL after construction. ``brokers``: 1, or 3 for tests of a broker's loss.
+    ``settings`` holds every URL once it starts. ``brokers``: 1, or 3 for tests of a broker's loss.
     ``prepare`` runs once between stack and hub (topics and schemas).
     """
 
@@ -40,11 +40,15 @@ class Stack(Supervisor):
         brokers: int = 1,
     ) -> None:
         super().__init__(settings.home, show=show)
-        self.given, self._hub, self._prepare = settings, hub, prepare
+        self.given, self._hub, self._prepare, self._brokers = settings, hub, prepare, brokers
+        self.settings = settings
+
+    def _plan(self) -> None:
+        """Decide what is embedded, under which addresses. Only the holder of the home's lock may."""
         self.ports = Ports(self.home / "run" / "ports.json")
-        components = self._embedded(settings, brokers)
+        components = self._embedded(self.given, self._brokers)
         self.processes = [Process(c, self.changed) for c in components]
-        self.settings = settings.model_copy(update={**self.urls, "home": self.home})
+        self.settings = self.given.model_copy(update={**self.urls, "home": self.home})
 
     def _embedded(self, s: Settings, brokers: int) -> list[Component]:
         artifacts = Artifacts(s.cache, repository=s.maven)
@@ -78,6 +82,7 @@ class Stack(Supervisor):
     async def bring_up(self) -> None:
         """First what is given must answer and what is embedded must be healthy, then topics and schemas,
         then the hub."""
+        self._plan()
         await asyncio.to_thread(check_given, self.given)
         await self.start(self.processes)
         if self._prepare:

@@ -1,0 +1,184 @@
+"""The supervisor with small programs in place of servers: order, restarts, messages, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from doudi.embedded import runfile
+from doudi.embedded.errors import AlreadyRunning, ComponentFailed, FolderUnusable
+from doudi.embedded.ports import Ports
+from doudi.embedded.process import Component
+from doudi.embedded.supervisor import Supervisor
+
+SERVE = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(60)"
+
+
+class Toy(Component):
+    """A program that is up when its file ``up`` is there."""
+
+    title = "Toy"
+    boot_s = 20.0
+
+    def __init__(self, home: Path, name: str, code: str = SERVE, needs: tuple[str, ...] = ()) -> None:
+        self.name, self.code, self.needs = name, code, needs
+        super().__init__(home, Ports(home / "run" / "ports.json"))
+
+    @property
+    def url(self) -> str:
+        return f"toy://{self.name}"
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        (self.data / "up").unlink(missing_ok=True)
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", self.code]
+
+    def check(self) -> None:
+        (self.data / "up").stat()
+
+
+def supervise(home: Path, toys: list[Toy], act: Callable[[Supervisor], object]) -> Supervisor:
+    """Run until ``act`` (called in a thread once all are up) returns, then stop."""
+    boss = Supervisor(home, toys)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+
+        async def play() -> None:
+            while not boss.ready:
+                await asyncio.sleep(0.02)
+            try:
+                await asyncio.to_thread(act, boss)
+            finally:
+                stop.set()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(boss.run(stop))
+            player = group.create_task(play())
+            player.add_done_callback(lambda _: stop.set())
+
+    try:
+        asyncio.run(main())
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+    return boss
+
+
+def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+def test_starts_by_need_tells_of_itself_and_stops_in_reverse(tmp_path: Path) -> None:
+    states: list[tuple[str, str]] = []
+
+    def look(boss: Supervisor) -> None:
+        run = runfile.read(tmp_path)
+        assert run is not None
+        assert run.alive
+        assert run.ready
+        assert [(e.name, e.state, e.alive) for e in run.processes] == [("a", "up", True), ("b", "up", True)]
+        assert runfile.path_of(tmp_path).stat().st_mode & 0o077 == 0
+
+    boss = Supervisor(tmp_path, [Toy(tmp_path, "a"), Toy(tmp_path, "b", needs=("a",))])
+    boss._show = lambda processes: states.extend(
+        (p.component.name, p.state) for p in processes if (p.component.name, p.state) not in states
+    )
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        task = asyncio.create_task(boss.run(stop))
+        while not boss.ready:
+            await asyncio.sleep(0.02)
+        look(boss)
+        stop.set()
+        await task
+
+    asyncio.run(main())
+    assert states.index(("a", "up")) < states.index(("b", "preparing"))
+    assert states.index(("b", "stopped")) < states.index(("a", "stopped"))
+    assert not any(psutil.pid_exists(p.pid) for p in boss.processes)
+    assert runfile.read(tmp_path) is None
+
+
+def test_a_killed_process_comes_back(tmp_path: Path) -> None:
+    def kill(boss: Supervisor) -> None:
+        (process,) = boss.processes
+        old = process.pid
+        os.kill(old, signal.SIGKILL)
+        until(lambda: process.state == "up" and process.pid != old)
+        assert process.restarts == 1
+
+    supervise(tmp_path, [Toy(tmp_path, "a")], kill)
+
+
+def test_a_process_that_keeps_failing_waits_longer_and_shows_its_log(tmp_path: Path) -> None:
+    code = "import pathlib, sys; p = pathlib.Path('up'); p.touch(); import time; time.sleep(0.3); sys.exit('no disk')"
+
+    def watch(boss: Supervisor) -> None:
+        (process,) = boss.processes
+        until(lambda: process.restarts >= 3 and process.state == "restarting")
+        assert "no disk" in process.note
+        assert str(process.component.log) in process.note
+
+    supervise(tmp_path, [Toy(tmp_path, "a", code)], watch)
+
+
+def test_what_does_not_start_says_why(tmp_path: Path) -> None:
+    code = "import sys; sys.exit('OSError: [Errno 28] No space left on device')"
+    with pytest.raises(ComponentFailed) as error:
+        supervise(tmp_path, [Toy(tmp_path, "a", code)], lambda _: None)
+    text = str(error.value)
+    assert "ended with code 1 while starting" in text
+    assert "No space left on device" in text
+    assert "make room on the disk" in text
+    assert str(tmp_path / "logs" / "a.log") in text
+
+
+def test_a_second_one_on_the_same_home_is_refused(tmp_path: Path) -> None:
+    def second(_: Supervisor) -> None:
+        with pytest.raises(AlreadyRunning, match="doudi down"):
+            supervise(tmp_path, [Toy(tmp_path, "a")], lambda _: None)
+
+    supervise(tmp_path, [Toy(tmp_path, "a")], second)
+
+
+def test_a_folder_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a file")
+    with pytest.raises(FolderUnusable, match="DOUDI_HOME"):
+        supervise(tmp_path, [Toy(tmp_path, "a")], lambda _: None)
+
+
+def test_a_stopped_process_still_ends(tmp_path: Path) -> None:
+    boss = supervise(tmp_path, [Toy(tmp_path, "a")], lambda b: os.kill(b.processes[0].pid, signal.SIGSTOP))
+    assert not psutil.pid_exists(boss.processes[0].pid)
+
+
+def test_leftovers_of_a_crash_are_ended_but_no_stranger(tmp_path: Path) -> None:
+    import subprocess
+
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        entry = runfile.Entry("a", left.pid, psutil.Process(left.pid).create_time(), "up", "", "", "")
+        again = runfile.Entry("b", stranger.pid, 1.0, "up", "", "", "")
+        (tmp_path / "run").mkdir()
+        runfile.write(tmp_path, runfile.RunFile(1, 1.0, True, {}, (entry, again)))
+        supervise(tmp_path, [Toy(tmp_path, "c")], lambda _: None)
+        assert left.wait(5) == -signal.SIGKILL
+        assert stranger.poll() is None
+    finally:
+        for child in (left, stranger):
+            child.kill()
+            child.wait()
