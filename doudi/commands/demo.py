@@ -23,7 +23,7 @@ def demo(  # noqa: PLR0917 - options of a command
         bool, typer.Option("--once", help="A fixed load, a steady phase, the comparison, one JSON line")
     ] = False,
     people: Annotated[int, typer.Option(min=1000, max=2_000_000, help="People of the county")] = 120_000,
-    rate: Annotated[float, typer.Option(min=0.1, help="Rows a second; 500 with --once, else 5")] = 0.0,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Rows a second; 500 with --once, else 5")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Length of the steady phase (--once)")] = 60.0,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,
     home: Annotated[Path | None, typer.Option(help="Folder of the demo; it is cleared at each start")] = None,

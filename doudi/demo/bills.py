@@ -80,7 +80,7 @@ def _instants(n: int, today: date, now: datetime, rng: np.random.Generator) -> n
     return seconds.astype(np.int64)
 
 
-def frame(  # noqa: PLR0917 - columns
+def frame(
     person: np.ndarray,
     self_pay: np.ndarray,
     instant: np.ndarray,

@@ -17,8 +17,9 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-from doudi.demo.county import ID_COLUMN, County
+from doudi.demo.county import County
 from doudi.demo.expected import Sources
+from doudi.demo.keys import ID_COLUMN
 
 DATABASES = {"medical": "doudi_medical", "disability": "doudi_disability", "civil": "doudi_civil"}
 TABLES = {

@@ -9,9 +9,9 @@ class DemoError(StackError):
     """Root of the demo's errors."""
 
 
-class DemoFolder(DemoError):  # noqa: N818 - named for what is the case
+class DemoFolder(DemoError):
     """The folder cannot be used for a demo."""
 
 
-class NotQuiet(DemoError):  # noqa: N818
+class NotQuiet(DemoError):
     """The hub does not come to rest."""

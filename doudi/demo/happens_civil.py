@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from doudi.demo.changes import NOW, TODAY, Change
-from doudi.demo.county import TIER_MILLIONS
+from doudi.demo.civil import TIER_MILLIONS
 from doudi.demo.world import Maker, World
 
 ENTRY = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from doudi.demo.changes import NOW, TODAY, Change, Statement, yuan
-from doudi.demo.county import BAD_IDS
+from doudi.demo.keys import BAD_IDS
 from doudi.demo.world import Maker, World
 
 SETL = (

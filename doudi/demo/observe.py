@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,13 @@ class Look:
         return ", ".join(f"{who} by {n}" for who, n in sorted(self.behind.items())) or "nobody is behind"
 
 
+READ_BY = {
+    "persons": tuple(t.name for t in topics.DEPARTMENT_TOPICS),
+    "households": ("hub.member",),
+    "casework": ("hub.condition", "hub.command"),
+}
+"""What each stage has to have read, both lanes; its group's offsets follow its positions within a second."""
+SAY_S = 5.0
 PROJECTED = ("hub.case", "hub.identity", "hub.unidentified", "hub.quarantine")
 
 
@@ -108,18 +115,18 @@ class Hub:
             if not k[0].startswith(("task.", "intake.", "hub.tick", "hub.audit", "hub.heartbeat"))
         }
         behind: dict[str, int] = {}
-        for stage in ("persons", "households", "casework"):
-            group = f"{self._settings.namespace}doudi-{stage}"
+        for stage, names in READ_BY.items():
+            committed = self._committed(f"{self._settings.namespace}doudi-{stage}")
             lag = sum(
-                max(0, ends[place] - offset)
-                for place, offset in self._committed(group).items()
-                if place in ends
+                max(0, end - committed.get(place, 0))
+                for place, end in ends.items()
+                if place[0].removesuffix(topics.BACKLOG) in names
             )
             if lag:
                 behind[stage] = lag
         positions: dict[bytes, bytes] = self._redis.hgetall(self._keys.position)  # type: ignore[assignment]
         lag = sum(
-            end - int(positions.get(f"{topic}:{p}".encode(), 0))
+            max(0, end - int(positions.get(f"{topic}:{p}".encode(), 0)))
             for (topic, p), end in ends.items()
             if topic in PROJECTED
         )
@@ -133,15 +140,21 @@ class Hub:
         found = future.result(10).topic_partitions or []
         return {(tp.topic[cut:], tp.partition): tp.offset for tp in found if tp.offset >= 0}
 
-    def wait_quiet(self, timeout_s: float, settle_s: float, pause_s: float = 0.25) -> float:
+    def wait_quiet(
+        self, timeout_s: float, settle_s: float, say: Callable[[str], None], pause_s: float = 0.25
+    ) -> float:
         """Wait until nobody is behind and nothing was added for `settle_s`; returns when it became quiet.
 
         Raises TimeoutError that says who is not quiet.
         """
         until, since, before = time.time() + timeout_s, time.time(), self.look()
+        said = since
         while time.time() < until:
             time.sleep(pause_s)
             now = self.look()
+            if time.time() - said > SAY_S and now.behind:
+                said = time.time()
+                say(f"waiting: {now.words}")
             if now != before or now.behind:
                 since, before = time.time(), now
             elif time.time() - since >= settle_s:

@@ -232,7 +232,7 @@ def first_load(demo: Demo, patience_s: float) -> float:
     demo.connectors.start()
     _wait(demo.connectors.loaded, patience_s, demo.connectors.pending)
     try:
-        return demo.hub.wait_quiet(patience_s, settle_s=1.0) - began
+        return demo.hub.wait_quiet(patience_s, 1.0, demo.say) - began
     except TimeoutError as late:
         raise _not_quiet(demo, late) from None
 
@@ -249,7 +249,7 @@ def steady(demo: Demo, options: Options) -> tuple[Written, Observer]:
 def quiet(demo: Demo, patience_s: float) -> None:
     """Wait until late transactions and vanished rows are found too, and nobody is behind."""
     try:
-        demo.hub.wait_quiet(patience_s, settle_s=demo.connectors.settle_s)
+        demo.hub.wait_quiet(patience_s, demo.connectors.settle_s, demo.say)
     except TimeoutError as late:
         raise _not_quiet(demo, late) from None
 

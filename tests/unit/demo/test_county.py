@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from domain.persons import normalise_id
-from doudi.demo import county
+from doudi.demo import civil, county, keys
 from doudi.demo.stream import Stream
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -43,11 +43,11 @@ def test_the_roster_has_its_share_and_its_mix(some: county.County) -> None:
     )
     active = chance.filter(pl.col("status").eq("active") | pl.col("exit_reason").eq("02"))
     assert active["person"].n_unique() / 20_000 == pytest.approx(0.047, rel=0.05)
-    total = sum(county.TIER_MILLIONS.values())
+    total = sum(civil.TIER_MILLIONS.values())
     mix = dict(
         active.unique("person", keep="first", maintain_order=True)["tier_code"].value_counts().iter_rows()
     )
-    for tier, millions in county.TIER_MILLIONS.items():
+    for tier, millions in civil.TIER_MILLIONS.items():
         assert mix[tier] / active["person"].n_unique() == pytest.approx(millions / total, abs=0.02)
 
 
@@ -59,7 +59,7 @@ def test_planted_rows_without_an_id_are_counted_exactly(some: county.County) -> 
             return True
         return False
 
-    found = sum(sum(map(bad, frame[county.ID_COLUMN[name]])) for name, frame in some.tables.items())
+    found = sum(sum(map(bad, frame[keys.ID_COLUMN[name]])) for name, frame in some.tables.items())
     assert found == some.unidentified
 
 
@@ -97,6 +97,6 @@ def test_the_stream_has_every_kind_of_change(some: county.County) -> None:
         1
         for c in changes
         for s, p in c.statements
-        if s.startswith("INSERT INTO setl_d") and p[3] in county.BAD_IDS
+        if s.startswith("INSERT INTO setl_d") and p[3] in keys.BAD_IDS
     )
     assert nobody > 20 and some.unidentified < stream.unidentified <= some.unidentified + nobody
