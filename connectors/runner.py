@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import stamina
+from sqlalchemy import Engine
 
 from connectors.catalogue import Catalogue, Feed, mappings
 from connectors.errors import SourceDown, Transient
@@ -69,6 +70,7 @@ class Connector:
             settings, Registry(settings.registry, settings.namespace), secrets, self.state, self.outflow, stop, clock
         )
         self.feeds: list[Running] = []
+        self._engine: Engine | None = None
         self._due: dict[str, float] = {}
         self._beaten: tuple[float, tuple[bool, ...]] = (float("-inf"), ())
         self._written_at = time.monotonic()
@@ -92,6 +94,8 @@ class Connector:
         self.outflow.close()
         self.state.close()
         self.outlet.registry.close()
+        if self._engine is not None:
+            self._engine.dispose()
 
     def cycle(self) -> None:
         """One turn: each feed that is due, then heartbeats. The first failure comes after the others had their turn."""
@@ -119,16 +123,17 @@ class Connector:
     def _open(self) -> None:
         """Connect to the sources and check the tables."""
         known = mappings(self.catalogue.department)
-        connected = engine(self.catalogue.url) if any(f.kind == "sql" for f in self.catalogue.feeds) else None
+        if self._engine is None and any(f.kind == "sql" for f in self.catalogue.feeds):
+            self._engine = engine(self.catalogue.url)
         feeds: list[Running] = []
         for feed in self.catalogue.feeds:
             mapping = known[feed.mapping]
-            if feed.kind == "files" or connected is None:
+            if feed.kind == "files" or self._engine is None:
                 feeds.append(FolderFeed(feed, mapping, Path(feed.folder), self.outlet))
                 continue
             columns = [*mapping.columns, *([feed.deleted] if feed.deleted else [])]
             table = Table(
-                connected, feed.table, key=feed.key, updated_at=feed.updated_at, columns=columns,
+                self._engine, feed.table, key=feed.key, updated_at=feed.updated_at, columns=columns,
                 cap=Cap(feed.rows_per_second, feed.pause_seconds, self.stop), page=feed.rows_per_query,
             )
             feeds.append(TableFeed(feed, mapping, table, self.outlet))

@@ -137,7 +137,7 @@ class Table:
     def newest(self) -> int | None:
         """The greatest updated_at, UTC µs; None for an empty table."""
         frame = self._read(sa.select(sa.func.max(self._updated).label("u")), ["u"])
-        return micros_of(frame["u"])[0]
+        return micros_of(frame["u"])[0] if frame.height else None
 
     def changes(self, after: Position, until: int | None = None) -> pl.DataFrame:
         """Next page of rows after a position in the order (updated_at, key), at most up to ``until`` µs."""
