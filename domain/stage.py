@@ -35,14 +35,21 @@ class Stage(Protocol):
     decoded never arrives here. An exception is a bug and ends the worker.
     """
 
-    name: str
-    """``persons`` or ``households``."""
-    inputs: tuple[str, ...]
-    """Logical topics, without lanes; ``hub.tick`` and ``hub.heartbeat`` where needed."""
-    outputs: tuple[str, ...]
-    """Logical topics that ``evaluate`` may return."""
-    rules_version: str
-    """Digest of the rule book; a state file with another one is evaluated anew for everybody."""
+    @property
+    def name(self) -> str:
+        """``persons`` or ``households``."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Logical topics, without lanes; ``hub.tick`` and ``hub.heartbeat`` where needed."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Logical topics that ``evaluate`` may return."""
+
+    @property
+    def rules_version(self) -> str:
+        """Digest of the rule book; a state file with another one is evaluated anew for everybody."""
 
     def create(self, con: duckdb.DuckDBPyConnection) -> None:
         """Create tables and indexes where absent."""
