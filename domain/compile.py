@@ -6,7 +6,7 @@ Three values come from SQL: a NULL predicate is unknown, neither standing nor re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -73,6 +73,11 @@ class Compiled:
         return f"({when}) and ({self.until}) and not ({self.done}) and not ({self.corrected})"
 
     @cached_property
+    def step(self) -> str:
+        """SQL of how far beyond the threshold."""
+        return self._sql(self.rule.step)
+
+    @cached_property
     def level(self) -> str:
         """SQL of the level."""
         return f"'{self.rule.level}'" if self.rule.level in LEVELS else self._sql(self.rule.level)
@@ -119,29 +124,37 @@ class Compiled:
         }
 
     @cached_property
-    def content(self) -> str:
-        """SELECT of what is to be said (CONTENT) of the rows ``said`` of this rule."""
-        rule = self.rule
-        return (
-            f"select s.rule, s.subject, s.episode, s.holds, ({self._sql(rule.step)})::integer as step, "
-            f"{self.level} as level, division, tier, coalesce(household_key, '') as household_key, "
-            f"{self.evidence} as evidence, {self.thresholds} as thresholds, {rule.version}::integer as rule_version "
-            f"from {self.source} join (select * from said where rule = '{rule.id}') s using (subject, episode)"
-        )
-
-    @cached_property
     def source(self) -> str:
         """SQL of the rule's facts with the values of its parameters beside them."""
         return source(self.rule.facts, [self])
 
 
+def names_of(rules: Iterable[Compiled]) -> str:
+    """SQL list of the rules' ids."""
+    return ", ".join(f"'{c.rule.id}'" for c in rules)
+
+
 def said(shape: str, rules: Sequence[Compiled]) -> str:
     """SELECT of rule, subject, episode and holds over one view, in one pass; what is false is left out."""
-    ids = ", ".join(f"'{c.rule.id}'" for c in rules)
     holds = ", ".join(c.holds for c in rules)
     return (
-        f"select * from (select unnest([{ids}]) as rule, subject, episode, unnest([{holds}]) as holds "
+        f"select * from (select unnest([{names_of(rules)}]) as rule, subject, episode, unnest([{holds}]) as holds "
         f"from {source(shape, rules)}) where holds is distinct from false"
+    )
+
+
+def content(shape: str, rules: Sequence[Compiled]) -> str:
+    """SELECT of what is to be said (CONTENT) of the rows ``said`` of these rules, all over one view."""
+    def each(sql: Callable[[Compiled], str]) -> str:
+        return "case s.rule " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end"
+
+    return (
+        f"select s.rule, s.subject, s.episode, s.holds, ({each(lambda c: c.step)})::integer as step, "
+        f"{each(lambda c: c.level)} as level, division, tier, coalesce(household_key, '') as household_key, "
+        f"{each(lambda c: c.evidence)} as evidence, {each(lambda c: c.thresholds)} as thresholds, "
+        f"({each(lambda c: str(c.rule.version))})::integer as rule_version "
+        f"from {source(shape, rules)} join (select * from said where rule in "
+        f"({names_of(rules)})) s using (subject, episode)"
     )
 
 

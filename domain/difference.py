@@ -7,27 +7,17 @@ Only content that people see is compared; a record published again changes nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-
 import duckdb
 
-from domain.compile import CONTENT, Compiled, said
-from domain.rules import RuleBook
+from domain.compile import CONTENT, Compiled, content, said
+from domain.records import Kept
+from domain.rules import Rule, RuleBook
 
 Connection = duckdb.DuckDBPyConnection
 _COLUMNS = ", ".join(("rule", "subject", "episode", "holds", *CONTENT))
 _SAME = "h.rule = v.rule and h.subject = v.subject and h.episode = v.episode"
 RECORDS = 20
 """A condition names at most so many of the records used, newest first."""
-
-
-@dataclass(frozen=True)
-class Tracer:
-    """Where a condition's records are found: facts that show one topic each, and the topics a rule needs."""
-
-    subject: str
-    facts_of: dict[str, tuple[str, bool]]
-    """Topic to the fact over it and whether that fact has a year."""
 
 
 def create(con: Connection, compiled: Iterable[Compiled]) -> None:
@@ -48,25 +38,33 @@ def create(con: Connection, compiled: Iterable[Compiled]) -> None:
         con.executemany("insert into authority values (?, ?)", list(members.items()))
 
 
-def ask(con: Connection, compiled: Iterable[Compiled]) -> None:
-    """Fill ``hit`` with what these rules say of the facts, silenced ones left out."""
-    rules = {c.rule.id: c for c in compiled}
-    shapes: dict[str, list[Compiled]] = {}
-    for c in rules.values():
-        shapes.setdefault(c.rule.facts, []).append(c)
-    parts = " union all ".join(said(shape, over) for shape, over in shapes.items())
+def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
+    """Fill ``hit`` with what these rules say of the facts, silenced ones left out; whether they say anything."""
+    shapes = _by_shape(compiled)
+    parts = " union all ".join(said(shape, rules) for shape, rules in shapes.items())
     if not parts or not _count(con, f"insert into said {parts}"):
-        return
-    spoke = [rules[r] for (r,) in con.execute("select distinct rule from said order by 1").fetchall()]
-    silenced = [
-        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))" for c in spoke if c.rule.inhibits
-    ]
-    audible = (
-        f" where not exists (select 1 from said i where i.holds and i.subject = h.subject "
-        f"and ({' or '.join(silenced)}))" if silenced else ""
-    )
-    content = " union all ".join(c.content for c in spoke)
-    con.execute(f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content}) h{audible}")
+        return False
+    spoke = {r for (r,) in con.execute("select distinct rule from said").fetchall()}
+    speaking = {shape: [c for c in rules if c.rule.id in spoke] for shape, rules in shapes.items()}
+    parts = " union all ".join(content(shape, rules) for shape, rules in speaking.items() if rules)
+    con.execute(f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({parts}) h{_audible(speaking)}")
+    return True
+
+
+def _by_shape(compiled: Iterable[Compiled]) -> dict[str, list[Compiled]]:
+    shapes: dict[str, list[Compiled]] = {}
+    for c in compiled:
+        shapes.setdefault(c.rule.facts, []).append(c)
+    return shapes
+
+
+def _audible(speaking: dict[str, list[Compiled]]) -> str:
+    """SQL that leaves out what a rule standing for the same subject silences."""
+    silenced = " or ".join(
+        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))"
+        for rules in speaking.values() for c in rules if c.rule.inhibits)
+    return (f" where not exists (select 1 from said i where i.holds and i.subject = h.subject and ({silenced}))"
+            if silenced else "")
 
 
 def compare(con: Connection, selected: str) -> int:
@@ -137,25 +135,34 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
     )
 
 
-def records(book: RuleBook, rules: Iterable[str], tracer: Tracer) -> str:
+def records(book: RuleBook, rules: Iterable[str], kept: dict[str, Kept]) -> str:
     """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
-    parts = []
-    for rule in (book.rules[r] for r in rules):
-        own = book.shapes[rule.facts].record_of
-        for topic in rule.needs:
-            fact, yearly = tracer.facts_of[topic]
-            match = " and s.record_id = c.episode" if topic == own else ""
-            match += " and s.year::varchar = c.episode" if yearly and not own else ""
-            parts.append(
-                f"select c.rule, c.subject, c.episode, s.published_at, "
-                f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
-                f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
-                f"from change c join {fact} s on s.{tracer.subject} = c.subject{match} "
-                f"where c.stands and c.rule = '{rule.id}'")
+    parts = [
+        _traced(book.rules[rule], topic, kept[topic], book.shapes[book.rules[rule].facts].record_of)
+        for rule in rules for topic in book.rules[rule].needs
+    ]
+    if not parts:
+        return "select rule, subject, episode, '[]' as records from ending limit 0"
     return (
         f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
         f"record.\"offset\" desc)[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by all"
-    ) if parts else "select rule, subject, episode, '[]' as records from ending limit 0"
+    )
+
+
+def _traced(rule: Rule, topic: str, kept: Kept, record_of: str) -> str:
+    """SQL of the records of a topic behind a rule: that of the episode, those of its year, or all current ones."""
+    match = " and s.record_id = c.episode" if topic == record_of else ""
+    if not record_of and kept.dated:
+        match = f" and year(local_day({kept.dated}))::varchar = c.episode"
+    record_id = "s.record_id" if kept.subject == "person_key" else "''"  # a member's is a person's key: kept inside
+    current = kept.current(f"(select subject from change where stands and rule = '{rule.id}')")
+    return (
+        f"select c.rule, c.subject, c.episode, s.{kept.caused_at} as published_at, "
+        f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
+        f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': {record_id}}} as record "
+        f"from change c join {current} s on s.{kept.subject} = c.subject{match} "
+        f"where c.stands and c.rule = '{rule.id}'"
+    )
 
 
 THRESHOLDS = """

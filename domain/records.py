@@ -17,8 +17,8 @@ from schemas.load import Node, of_topic
 SMALL = 500
 """Up to so many subjects are looked up by a list of constants (index); more by a join (scan)."""
 
-ENVELOPE = 'person_key, source, record_id, division, occurred_at, published_at, lane, "partition", "offset"'
-"""Columns that every fact over a department's records carries, so that a decision can name its records."""
+ENVELOPE = "person_key, record_id, division, occurred_at"
+"""Columns of every fact over a department's records."""
 
 _SLICE = "_slice"
 _TYPES = {
@@ -35,7 +35,7 @@ class Kept:
 
     ``subject`` is the column screening goes by (person or household), ``key`` what makes a record
     within the subject, ``order`` what makes a version greater, ``gone`` when the winner says that
-    the record is no more.
+    the record is no more, ``dated`` the instant that puts a record into a year, where years count.
     """
 
     topic: str
@@ -44,6 +44,7 @@ class Kept:
     order: tuple[str, ...] = ("source_epoch", "record_version", "lane", '"offset"')
     gone: str = "op = 'delete'"
     caused_at: str = "published_at"
+    dated: str = ""
 
     @property
     def table(self) -> str:

@@ -51,14 +51,6 @@ class Screening:
         """The stage's rules as SQL, by id."""
         return compiled(self.book, self.name)
 
-    @cached_property
-    def tracer(self) -> difference.Tracer:
-        """Where the records behind a condition are found."""
-        known = facts.columns(self.name)
-        return difference.Tracer(self.subject, {
-            f.topic: (f.name, "year" in known[f.name]) for f in self.facts if f.topic and "lane" in known[f.name]
-        })
-
     # ------------------------------------------------------------------ tables
 
     def create(self, con: Connection) -> None:
@@ -74,6 +66,7 @@ class Screening:
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
         facts.create(con, self.name, self.kept)
+        self._define(con)
         difference.create(con, self.compiled.values())
         for view in self.forwarded:
             view.create(con)
@@ -129,72 +122,84 @@ class Screening:
 
     def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
         """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
-        today = self.today(con)
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
+        (today, pending, caused_at), = con.execute(
+            "select (select max(day) from clock), count(*), max(caused_at) from pending").fetchall()
+        if pending:
+            self._define(con)
+            con.execute("delete from pending")
         if today is not None:
-            coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
-            for statement in facts.macros(today.isoformat(), coverage, stamp.division_default):
-                con.execute(statement)
-            for selected in self._chunks(con, stamp, everybody):
+            for selected in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
                 self._decide(con, stamp, today, selected, found)
-        con.execute("delete from touched")
-        con.execute("delete from pending")
+        con.execute("truncate touched")
         return {
             topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()
         }
 
-    def _chunks(self, con: Connection, stamp: Stamp, everybody: bool) -> Iterator[str]:
+    def _define(self, con: Connection) -> None:
+        """Tell facts and rules the day and what the feeds cover on it."""
+        today = self.today(con) or date.min
+        coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
+        for statement in facts.macros(today.isoformat(), coverage):
+            con.execute(statement)
+
+    def _chunks(self, con: Connection, everybody: bool, caused_at: datetime) -> Iterator[str]:
         """Fill ``subjects`` chunk by chunk; yields what stands behind IN to select them."""
-        (pending, caused_at), = con.execute("select count(*), max(caused_at) from pending").fetchall()
-        con.execute("delete from subjects")
-        if not (everybody or pending):
-            con.execute("insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1")
-            selected = self._selected(con)
-            if selected:
-                yield selected
+        con.execute("truncate subjects")
+        if not everybody:
+            if con.execute(
+                "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
+            ).fetchall()[0][0]:
+                yield self._selected(con)
             return
         known = " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
-        con.execute("delete from everybody")
+        con.execute("truncate everybody")
         con.execute(
             f"insert into everybody select subject, (row_number() over (order by subject) - 1) // {CHUNK} "
             f"from ({known} union select subject from verdict{''.join(v.known_subjects for v in self.forwarded)})")
         (chunks,), = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
         for chunk in range(chunks):
-            con.execute("delete from subjects")
+            con.execute("truncate subjects")
             con.execute(
                 "insert into subjects select e.subject, coalesce(max(t.caused_at), ?), coalesce(bool_and(t.baseline), false) "
-                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1",
-                [caused_at or _utc(stamp.decided_at), chunk])
+                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1", [caused_at, chunk])
             yield self._selected(con)
 
     @staticmethod
     def _selected(con: Connection) -> str:
         few = con.execute(f"select subject from subjects limit {SMALL + 1}").fetchall()
-        if len(few) > SMALL:
-            return "(select subject from subjects)"
-        return f"({', '.join(_literal(s) for (s,) in few)})" if few else ""
+        return f"({', '.join(_literal(s) for (s,) in few)})" if len(few) <= SMALL else "(select subject from subjects)"
 
     def _decide(
         self, con: Connection, stamp: Stamp, today: date, selected: str, found: dict[str, list[pl.DataFrame]]
     ) -> None:
-        filled = self._facts(con, selected)
-        difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
-        if difference.compare(con, selected):
+        filled = self._facts(con, selected, stamp.division_default)
+        known = self._known(con, selected)
+        said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
+        if (said or "verdict" in known) and difference.compare(con, selected):
             found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
-            changed = view.publish(con, stamp, selected, filled)
-            if changed is not None:
-                found[view.topic].append(changed)
+            if view.driver in filled or view.published in known:
+                changed = view.publish(con, stamp, selected, filled)
+                if changed is not None:
+                    found[view.topic].append(changed)
         for table in (*filled, "said", "hit", "change", "ending"):
             con.execute(f"truncate {table}")
 
-    def _facts(self, con: Connection, selected: str) -> set[str]:
+    def _known(self, con: Connection, selected: str) -> set[str]:
+        """Which of the tables of what was said and published speak of the selected subjects."""
+        tables = {"verdict": "subject"} | {view.published: view.of for view in self.forwarded}
+        counts = con.execute("select " + ", ".join(
+            f"(select count(*) from {table} where {of} in {selected})" for table, of in tables.items())).fetchall()[0]
+        return {table for table, rows in zip(tables, counts, strict=True) if rows}
+
+    def _facts(self, con: Connection, selected: str, division_default: str) -> set[str]:
         """Fill the facts of the selected subjects; the names of those that have rows."""
         filled: set[str] = set()
         for fact in self.facts:
             if fact.driver and fact.driver not in filled:
                 continue
-            (rows,), = con.execute(f"insert into {fact.name} {fact.over(self.kept, selected)}").fetchall()
+            (rows,), = con.execute(f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}").fetchall()
             if rows:
                 filled.add(fact.name)
         return filled
@@ -203,7 +208,7 @@ class Screening:
         ended, standing = difference.rules_changed(con)
         difference.find_causes(con, self.book, self.compiled, ended)
         difference.apply(con)
-        traced = difference.records(self.book, standing, self.tracer)
+        traced = difference.records(self.book, standing, self.kept)
         return outgoing(con, _CONDITION, f"""
             select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
                    if(c.stands, 'standing', 'ended') as state, {owner(stamp)},

@@ -7,6 +7,7 @@ columns that trace a row to its record; every other table it names is another fi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -36,9 +37,10 @@ class Fact:
     reads: frozenset[str]
     driver: str
 
-    def over(self, kept: dict[str, Kept], selected: str) -> str:
+    def over(self, kept: dict[str, Kept], selected: str, division_default: str = "") -> str:
         """The SELECT over the current records of the selected subjects."""
-        return _TOPIC.sub(lambda m: kept[m[1]].current(selected), self.sql)
+        sql = self.sql.replace("{division_default}", _quoted(division_default))
+        return _TOPIC.sub(lambda m: kept[m[1]].current(selected), sql)
 
 
 @cache
@@ -68,8 +70,8 @@ def _driver(tree: exp.Expression, inner: dict[str, exp.Expression]) -> str:
     return _driver(inner[table.name], inner) if table.name in inner else table.name
 
 
-def macros(day: str, coverage: list[tuple[str, str]], division_default: str) -> tuple[str, ...]:
-    """SQL that defines what facts and rules may call, for one evaluation.
+def macros(day: str, coverage: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """SQL that defines ``as_of()`` and ``covered(topic, division)`` until they are defined anew.
 
     ``day``: ISO date for which is asked; ``coverage``: (topic, division prefix) in force on that day.
     """
@@ -80,7 +82,6 @@ def macros(day: str, coverage: list[tuple[str, str]], division_default: str) -> 
     covered = f"case topic {cases} else false end" if cases else "false"
     return (
         f"create or replace temp macro as_of() as date '{day}'",
-        f"create or replace temp macro division_default() as '{_quoted(division_default)}'",
         f"create or replace temp macro covered(topic, division) as {covered}",
     )
 
@@ -97,10 +98,10 @@ def constant_macros() -> tuple[str, ...]:
 
 def create(con: duckdb.DuckDBPyConnection, folder: str, kept: dict[str, Kept]) -> None:
     """Create the empty temp table of every fact of a stage; the kept tables must be there."""
-    for statement in (*constant_macros(), *macros("0001-01-01", [], "")):
+    for statement in (*constant_macros(), *macros("0001-01-01", [])):
         con.execute(statement)
     for fact in load(folder):
-        con.execute(f"create or replace temp table {fact.name} as {fact.over(kept, '(NULL)')} limit 0")
+        con.execute(f"create or replace temp table {fact.name} as {fact.over(kept, '(null)')} limit 0")
 
 
 @cache
@@ -124,6 +125,7 @@ def columns(folder: str) -> dict[str, dict[str, str]]:
 def kept_of(folder: str) -> dict[str, Kept]:
     """How the topics that a stage's facts read are kept."""
     special = {
+        "medical.settlement": Kept("medical.settlement", dated="coalesce(setl_time, occurred_at)"),
         "hub.relation": Kept("hub.relation", key=("relation", "other_key", "record_id"),
                              order=("epoch", "seq", '"offset"'), gone="not present", caused_at="caused_at"),
         "hub.member": Kept("hub.member", subject="household_key", key=("person_key",),

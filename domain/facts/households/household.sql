@@ -1,6 +1,6 @@
 -- One row a household: the head's division, the tier of its living members by precedence.
 select household_key,
-       coalesce(arg_min(division, row(not head, person_key)) filter (division <> ''), division_default()) as division,
+       coalesce(arg_min(division, row(not head, person_key)) filter (division <> ''), '{division_default}') as division,
        coalesce(tier_at(min(tier_place(tier)) filter (alive)), '') as tier,
        count(*)::integer as members,
        count(*) filter (alive)::integer as members_alive,

@@ -3,6 +3,5 @@
 select {envelope},
        coalesce(vali_flag, '1') = '1' as valid,
        local_day(coalesce(setl_time, occurred_at)) as day,
-       year(local_day(coalesce(setl_time, occurred_at)))::integer as year,
        coalesce(psn_part_amt_fen, 0) as self_pay_fen
 from {medical.settlement}

@@ -5,12 +5,12 @@ with aid as (
     where benefit in ('temporary_aid', 'medical_aid') and status <> 'stopped' and granted_on is not null
     group by all
 ), paid as (
-    select person_key, year, any_value(aid_on) as aid_on,
+    select bill.person_key, year(day)::integer as year, any_value(aid_on) as aid_on,
            coalesce(sum(self_pay_fen), 0)::bigint as self_pay_fen,
            coalesce(sum(self_pay_fen) filter (day <= aid_on), 0)::bigint as aided_self_pay_fen,
            count(*)::integer as bills,
            max(day) as last_bill_on
-    from bill left join aid using (person_key, year)
+    from bill left join aid on aid.person_key = bill.person_key and aid.year = year(bill.day)
     where valid
     group by all
 )

@@ -17,7 +17,9 @@ with said as (
            case when active then benefit end as benefit,
            benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
     union all by name
-    select 6 as place, person_key, division, occurred_at, record_id from bill
+    -- Bills are many and say nothing else here: folded before they meet the rest.
+    select 6 as place, person_key, arg_max(division, row(occurred_at, record_id)) as division,
+           max(occurred_at) as occurred_at, '' as record_id from bill where division <> '' group by person_key
     union all by name
     select 7 as place, person_key, division, occurred_at, record_id,
            event = 'death' as dead, case when event = 'death' then event_on end as died_on from life_event
@@ -26,7 +28,7 @@ with said as (
 ), folded as (
     select person_key,
            coalesce(arg_max(division, row(-place, occurred_at, record_id)) filter (division <> ''),
-                    division_default()) as division,
+                    '{division_default}') as division,
            coalesce(tier_at(min(tier_place(tier)) filter (tier_in_force)), '') as tier,
            distinct_list(list(tier) filter (tier_in_force)) as tiers,
            distinct_list(list(tier) filter (tier_held and tier is not null)) as tiers_held,
