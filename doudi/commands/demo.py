@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(  # noqa: PLR0917 - options of a command
+def demo(
     once: Annotated[
         bool, typer.Option("--once", help="A fixed load, a steady phase, the comparison, one JSON line")
     ] = False,
@@ -27,6 +27,7 @@ def demo(  # noqa: PLR0917 - options of a command
     seconds: Annotated[float, typer.Option(min=1, help="Length of the steady phase (--once)")] = 60.0,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,
     home: Annotated[Path | None, typer.Option(help="Folder of the demo; it is cleared at each start")] = None,
+    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait until the hub is quiet (--once)")] = 180.0,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder as it is at the end")] = False,
 ) -> None:
     """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""
@@ -34,7 +35,7 @@ def demo(  # noqa: PLR0917 - options of a command
 
     settings = Settings()
     settings = settings.model_copy(update={"home": (home or settings.home / "demo").absolute()})
-    options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep)
+    options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep, patience)
     # Ctrl-C and SIGTERM end it in an orderly way, wherever it is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

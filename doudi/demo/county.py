@@ -64,9 +64,7 @@ def generate(count: int, seed: int, now: datetime) -> County:
         else frame
         for name, frame in tables.items()
     }
-    tables = {
-        name: keys.numbered(keys.spelled(frame, folk, rng), name) for name, frame in tables.items()
-    }
+    tables = {name: keys.numbered(keys.spelled(frame, folk, rng), name) for name, frame in tables.items()}
     tables, bad = keys.without_id(tables, count, rng)
     stamped = {name: keys.stamped(frame, name, now, rng) for name, frame in tables.items()}
     return County(county, stamped, now, today, bad, planted.unused)

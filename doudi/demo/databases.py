@@ -74,11 +74,10 @@ class Departments:
 
 def create(departments: Departments) -> None:
     """Make the three databases anew, empty. Whatever stood in them is gone."""
-    admin = urlunsplit(urlsplit(departments.url("civil"))._replace(path="/postgres"))
-    with psycopg.connect(admin, autocommit=True) as connection:
+    remove(departments)
+    with psycopg.connect(_server(departments), autocommit=True) as connection:
         for department in DATABASES:
             name = sql.Identifier(departments.name(department))
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
             connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
     for department in DATABASES:
         ddl = (files("connectors") / department / "example.sql").read_text(encoding="utf-8")
@@ -87,6 +86,18 @@ def create(departments: Departments) -> None:
     (departments.drop / "done").mkdir(parents=True, exist_ok=True)
     for path in (*departments.drop.glob("*.*"), *departments.drop.glob("*/*.*")):
         path.unlink()
+
+
+def remove(departments: Departments) -> None:
+    """Drop the three databases."""
+    with psycopg.connect(_server(departments), autocommit=True) as connection:
+        for department in DATABASES:
+            name = sql.Identifier(departments.name(department))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+
+def _server(departments: Departments) -> str:
+    return urlunsplit(urlsplit(departments.url("civil"))._replace(path="/postgres"))
 
 
 def load(county: County, departments: Departments) -> int:

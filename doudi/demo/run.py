@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import sys
 import threading
@@ -80,6 +81,9 @@ class Session:
     def __init__(
         self, settings: Settings, options: Options, say: Callable[[str], None], *, loud: bool
     ) -> None:
+        if not settings.namespace and (settings.kafka or settings.redis):
+            # A cluster of one's own may hold another hub: nothing of it is touched.
+            settings = settings.model_copy(update={"namespace": f"demo{secrets.token_hex(3)}."})
         self._settings, self._options, self._say, self._loud = settings, options, say, loud
         self._stack = ExitStack()
 
@@ -99,14 +103,15 @@ class Session:
         settings, options = self._settings, self._options
         fresh_home(settings.home, options)
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
-        drop = settings.home / "drop"
         # The county is made while Kafka and the registry boot.
-        made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, drop, self._say)
+        made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, self._say)
         self._say("starting the stack and the hub")
         began = time.monotonic()
         up = self._stack.enter_context(running(settings, loud=self._loud))
         self._say(f"the hub is up after {time.monotonic() - began:.1f} s")
         county, departments = made.result()
+        if settings.postgres and not options.keep:
+            self._stack.callback(databases.remove, departments)
         logins = sign_up(up)
         connectors = self._stack.enter_context(Connectors(up, departments))
         return Demo(
@@ -122,12 +127,11 @@ class Session:
         )
 
 
-def _fill(
-    settings: Settings, options: Options, drop: Path, say: Callable[[str], None]
-) -> tuple[County, Departments]:
+def _fill(settings: Settings, options: Options, say: Callable[[str], None]) -> tuple[County, Departments]:
     began = time.monotonic()
     county = generate(options.people, options.seed, datetime.now(UTC))
-    departments = Departments(_postgres(settings), drop)
+    prefix = settings.namespace.replace(".", "_")
+    departments = Departments(_postgres(settings), settings.home / "drop", prefix)
     databases.create(departments)
     rows = databases.load(county, departments)
     say(
