@@ -59,7 +59,7 @@ class Message:
     value: bytes
 
 
-class _Refused(Exception):  # noqa: N818 - becomes a record of hub.quarantine, not an error
+class _Refused(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason, self.detail = reason, detail
@@ -69,22 +69,33 @@ Row = tuple[str, dict[str, Any]]
 
 
 class Ingress:
-    """Opens, links, strips, validates. Remembers only which identities it published last, to spare repeats."""
+    """Opens, links, strips, validates. Remembers only which identities it published last."""
 
     def __init__(
-        self, settings: Settings, registry: Registry, secrets: Secrets,
+        self,
+        settings: Settings,
+        registry: Registry,
+        secrets: Secrets,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings, self._registry, self._secrets, self._clock = settings, registry, secrets, clock
         self._said: OrderedDict[str, int] = OrderedDict()
 
     def handle(
-        self, topic: str, partition: int, keys: Sequence[bytes | None], values: Sequence[bytes | None],
+        self,
+        topic: str,
+        partition: int,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
         offsets: Sequence[int],
     ) -> list[Message]:
         """Messages for the records of one slice of ``intake.<department>``. Raises only WireError."""
         decoded = decode(
-            values, keys, load.of_topic(topic), self._registry.writers(topic), key=load.key_fields(topic),
+            values,
+            keys,
+            load.of_topic(topic),
+            self._registry.writers(topic),
+            key=load.key_fields(topic),
             max_bytes=self._settings.message_max_bytes,
         )
         department = of(topic).owner
@@ -97,12 +108,24 @@ class Ingress:
                 refused.append((place, no.reason, no.detail))
         public, now = self._secrets.hub.public, self._clock()
         for place, reason, detail in refused:
-            log.warning("%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail)
-            rows.append(("hub.quarantine", {
-                "topic": topic, "partition": partition, "offset": offsets[place], "reason": reason,
-                "detail": detail, "sealed_key": seal_to(public, keys[place] or b""),
-                "sealed_value": seal_to(public, values[place] or b""), "found_at": now,
-            }))
+            log.warning(
+                "%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail
+            )
+            rows.append(
+                (
+                    "hub.quarantine",
+                    {
+                        "topic": topic,
+                        "partition": partition,
+                        "offset": offsets[place],
+                        "reason": reason,
+                        "detail": detail,
+                        "sealed_key": seal_to(public, keys[place] or b""),
+                        "sealed_value": seal_to(public, values[place] or b""),
+                        "found_at": now,
+                    },
+                )
+            )
         return self._encoded(rows)
 
     def _encoded(self, rows: Sequence[Row]) -> list[Message]:
@@ -129,9 +152,14 @@ class Ingress:
         deleted = record["op"] == "delete"
         fields = {} if deleted else _fields(topic, record["fields"])
         row = {
-            "source": record["source"], "source_epoch": record["source_epoch"], "record_id": record_id,
-            "record_version": record["record_version"], "op": record["op"], "division": division,
-            "occurred_at": record["occurred_at"], "published_at": self._clock(),
+            "source": record["source"],
+            "source_epoch": record["source_epoch"],
+            "record_id": record_id,
+            "record_version": record["record_version"],
+            "op": record["op"],
+            "division": division,
+            "occurred_at": record["occurred_at"],
+            "published_at": self._clock(),
             "event_id": f"{record_id}:{record['source_epoch']}:{record['record_version']}:{record['op']}",
         }
         try:
@@ -164,7 +192,11 @@ class Ingress:
             raise _Refused("wrong_schema", f"op is none of {', '.join(OPS)}")
         if not _DIVISION.fullmatch(record["division"]):
             raise _Refused("wrong_schema", "division is not of at most 12 digits")
-        if not _CODE.fullmatch(record["source"]) or not record["source"] or _ID_INSIDE.search(record["source"]):
+        if (
+            not _CODE.fullmatch(record["source"])
+            or not record["source"]
+            or _ID_INSIDE.search(record["source"])
+        ):
             raise _Refused("wrong_schema", "source is not the name of a feed")
         if not record["record_id"]:
             raise _Refused("wrong_schema", "record_id is empty")
@@ -174,7 +206,9 @@ class Ingress:
         try:
             opened = json.loads(open_sealed(self._secrets.hub.private, sealed))
         except (CannotOpen, ValueError):
-            raise _Refused("bad_seal", "sealed_identity does not open: seal JSON to the hub's public key") from None
+            raise _Refused(
+                "bad_seal", "sealed_identity does not open: seal JSON to the hub's public key"
+            ) from None
         if not isinstance(opened, dict) or not all(v is None or isinstance(v, str) for v in opened.values()):
             raise _Refused("bad_seal", "sealed_identity is not a JSON object of texts")
         return {k: v for k, v in opened.items() if v}
@@ -199,22 +233,40 @@ class Ingress:
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
         wrapped, sealed = self._secrets.vault.seal(person, content)
-        return [("hub.identity", {
-            "person_key": person, "key_id": self._secrets.vault.key_id, "wrapped_key": wrapped, "sealed": sealed,
-            "index": index_entries(self._secrets.index, content), "division": row["division"],
-            "source": row["source"], "updated_at": self._clock(),
-        })]
+        return [
+            (
+                "hub.identity",
+                {
+                    "person_key": person,
+                    "key_id": self._secrets.vault.key_id,
+                    "wrapped_key": wrapped,
+                    "sealed": sealed,
+                    "index": index_entries(self._secrets.index, content),
+                    "division": row["division"],
+                    "source": row["source"],
+                    "updated_at": self._clock(),
+                },
+            )
+        ]
 
     def _unidentified(
         self, topic: str, row: Mapping[str, Any], state: str, reason: str, content: Mapping[str, Any]
     ) -> Row:
         text = json.dumps(content, ensure_ascii=False, default=str).encode()
-        return ("hub.unidentified", {
-            "source": row["source"], "topic": topic, "record_id": row["record_id"],
-            "record_version": row["record_version"], "state": state, "reason": reason,
-            "division": row["division"], "published_at": row["published_at"],
-            "sealed": seal_to(self._secrets.hub.public, text) if state == "unidentified" else b"",
-        })
+        return (
+            "hub.unidentified",
+            {
+                "source": row["source"],
+                "topic": topic,
+                "record_id": row["record_id"],
+                "record_version": row["record_version"],
+                "state": state,
+                "reason": reason,
+                "division": row["division"],
+                "published_at": row["published_at"],
+                "sealed": seal_to(self._secrets.hub.public, text) if state == "unidentified" else b"",
+            },
+        )
 
 
 def _fields(topic: str, text: str) -> dict[str, Any]:
@@ -229,7 +281,9 @@ def _fields(topic: str, text: str) -> dict[str, Any]:
     if given.keys() - known.keys():
         # not named: a field's name is the producer's text, and may be anything
         raise _Refused("wrong_schema", f"fields holds {len(given.keys() - known.keys())} unknown to {topic}")
-    return {name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None}
+    return {
+        name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None
+    }
 
 
 def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
@@ -255,7 +309,9 @@ def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
     elif isinstance(value, str):
         if _CODE.fullmatch(value) and not _ID_INSIDE.search(value):
             return value
-        raise _Refused("wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out")
+        raise _Refused(
+            "wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out"
+        )
     raise no
 
 

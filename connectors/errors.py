@@ -20,7 +20,7 @@ class ConnectorError(Exception):
     exit_code = 70
 
 
-class Permanent(ConnectorError):  # noqa: N818 - a family, not one error
+class Permanent(ConnectorError):
     """A person must mend something."""
 
     code = "permanent"
@@ -40,7 +40,7 @@ class BadFile(Permanent):
     code = "bad_file"
 
 
-class Transient(ConnectorError):  # noqa: N818 - a family, not one error
+class Transient(ConnectorError):
     """Wait and try again."""
 
     code = "transient"

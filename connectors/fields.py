@@ -120,7 +120,11 @@ def _any_moment(raw: pl.Expr) -> pl.Expr:
         .str.replace(r"^(\S+ \d{1,2}:\d{2})$", "${1}:00")
     )
     local = naive.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us").cast(pl.Int64)
-    return (local - signed.fill_null(LOCAL_HOURS * 60) * _MICROS_PER_MINUTE).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return (
+        (local - signed.fill_null(LOCAL_HOURS * 60) * _MICROS_PER_MINUTE)
+        .cast(pl.Datetime("us"))
+        .dt.replace_time_zone("UTC")
+    )
 
 
 def moment(column: str) -> Field:

@@ -1,4 +1,4 @@
-"""A feed out of a drop folder: each complete file once, good rows published, bad rows handed back with the reason.
+"""A feed out of a drop folder: good rows published, bad rows handed back with the reason.
 
 A file is complete when it has its final name (*.csv, *.xlsx). Published files move to done/; a file that
 cannot be read, and the rows that do not fit, go to rejected/ with a .reason.txt beside them.
@@ -45,7 +45,7 @@ class FolderFeed:
         return bool(self.outlet.state.note(self.feed.source, "complete", False))
 
     def position(self) -> str:
-        """The file published last; names of files are chosen by departments, so only its time of publishing."""
+        """When a file was published last; not its name: departments choose that."""
         return str(self.outlet.state.note(self.feed.source, "last", ""))
 
     def step(self) -> float:
@@ -62,14 +62,15 @@ class FolderFeed:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             there = [
-                p for p in self.folder.iterdir()
+                p
+                for p in self.folder.iterdir()
                 if p.suffix.lower() in files.SUFFIXES and not p.name.startswith((".", "~")) and p.is_file()
             ]
             return sorted(there, key=lambda p: p.name)
         except OSError as error:
             raise SourceDown(
-                f"{self.feed.source}: drop folder {self.folder}: {error.strerror}. Mount it, and let this account "
-                "read, write and move files there."
+                f"{self.feed.source}: drop folder {self.folder}: {error.strerror}. Mount it, and let this "
+                "account read, write and move files there."
             ) from None
 
     def _file(self, path: Path) -> None:
@@ -82,29 +83,40 @@ class FolderFeed:
         except FileNotFoundError:
             return  # taken back by the department
         except OSError as error:
-            raise SourceDown(f"{self.feed.source}: {path.name}: {error.strerror}. Let this account read it.") from None
+            raise SourceDown(
+                f"{self.feed.source}: {path.name}: {error.strerror}. Let this account read it."
+            ) from None
         frame, bad = self._sift(path, content)
         size = self.feed.rows_per_query
         for start in range(0, max(frame.height, 1), size):
             last = start + size >= frame.height
             notes = {"last": self.outlet.clock().isoformat(timespec="seconds")} if last else {}
             counts = self.outlet.page(
-                self.feed, self.mapping, frame[start:start + size], snapshot=not self.complete,
-                later_read_wins=False, notes=notes,
+                self.feed,
+                self.mapping,
+                frame[start : start + size],
+                snapshot=not self.complete,
+                later_read_wins=False,
+                notes=notes,
             )
             for name, n in vars(counts).items():
                 setattr(self.counts, name, getattr(self.counts, name) + n)
         if bad:
             self._hand_back(path, content.header, bad)
         self._move(path, "done")
-        log.info("%s: a file with %d rows published, %d handed back", self.feed.source, frame.height, len(bad))
+        log.info(
+            "%s: a file with %d rows published, %d handed back", self.feed.source, frame.height, len(bad)
+        )
 
-    def _sift(self, path: Path, content: files.Content) -> tuple[pl.DataFrame, list[tuple[int, str, list[str]]]]:
+    def _sift(
+        self, path: Path, content: files.Content
+    ) -> tuple[pl.DataFrame, list[tuple[int, str, list[str]]]]:
         """Rows that fit, with the file's time where a row has none, and those that go back."""
         frame = content.frame
         stamp = datetime.fromtimestamp(path.stat().st_mtime).astimezone().isoformat(" ")
         column = pl.col(self.feed.updated_at)
-        frame = frame.with_columns(pl.when(column.str.strip_chars() == "").then(pl.lit(stamp)).otherwise(column))
+        given = pl.when(column.str.strip_chars() == "").then(pl.lit(stamp)).otherwise(column)
+        frame = frame.with_columns(given.alias(self.feed.updated_at))
         mapped = apply(self.mapping, frame, key=self.feed.key, updated_at=self.feed.updated_at)
         late = pl.lit(f"{self.feed.updated_at} is not a time")
         problems = mapped.select(
@@ -128,14 +140,22 @@ class FolderFeed:
             writer.writerow(header)
             writer.writerows(row for _, _, row in bad)
         with _private(target.with_name(f"{target.name}.reason.txt")) as out:
-            out.write(f"{text}\n{len(bad)} rows were not published. Mend them in {target.name} and drop it again.\n")
-        log.warning("%s: %d rows of a file do not fit; they lie in rejected/ with the reasons", self.feed.source, len(bad))
+            out.write(
+                f"{text}\n{len(bad)} rows were not published. Mend them in {target.name} and drop it again.\n"
+            )
+        log.warning(
+            "%s: %d rows of a file do not fit; they lie in rejected/ with the reasons",
+            self.feed.source,
+            len(bad),
+        )
 
     def _reject(self, path: Path, reason: str) -> None:
         target = self._move(path, "rejected")
         with _private(target.with_name(f"{target.name}.reason.txt")) as out:
             out.write(f"{path.name}: {reason}\n")
-        log.warning("%s: a file cannot be read and lies in rejected/ with the reason: %s", self.feed.source, reason)
+        log.warning(
+            "%s: a file cannot be read and lies in rejected/ with the reason: %s", self.feed.source, reason
+        )
 
     def _folder(self, name: str) -> Path:
         folder = self.folder / name
@@ -160,4 +180,6 @@ def _free(path: Path) -> Path:
 
 def _private(path: Path) -> TextIO:
     """A new file that only this account and its group read: it holds a department's rows."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8", newline="")
+    return os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8", newline=""
+    )

@@ -82,9 +82,7 @@ class Linker:
 
     def _households(self, frame: pl.DataFrame) -> list[str | None]:
         pairs = list(zip(frame["division"].to_list(), frame["_household_no"].to_list(), strict=True))
-        keys = {
-            (d, n): persons.household_key(d[:6], n, self.linking) if n else None for d, n in set(pairs)
-        }
+        keys = {(d, n): persons.household_key(d[:6], n, self.linking) if n else None for d, n in set(pairs)}
         return [keys[p] for p in pairs]
 
 
@@ -113,7 +111,9 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame, fields: Sequence[str]) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)]
+    columns = [
+        pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)
+    ]
     joined = frame.select(pl.concat_str(columns, separator="\x1f")).to_series().to_list()
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 

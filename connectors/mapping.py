@@ -12,8 +12,16 @@ from connectors.fields import Field, moment_of
 from schemas.load import of_topic
 
 ENVELOPE = (
-    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
-    "occurred_at", "published_at",
+    "event_id",
+    "source",
+    "source_epoch",
+    "record_id",
+    "record_version",
+    "op",
+    "person_key",
+    "division",
+    "occurred_at",
+    "published_at",
 )
 DAMAGED_KEY = "the record's key is empty"
 
@@ -60,8 +68,8 @@ class Mapping:
         have, want = set(self.fields) | linked, set(of_topic(self.topic).dtypes) - set(ENVELOPE)
         if have != want:
             raise ConfigError(
-                f"The mapping of {self.topic} lacks {sorted(want - have)}, has {sorted(have - want)} too many. "
-                "Bring mapping.py in line with schemas/avro."
+                f"The mapping of {self.topic} lacks {sorted(want - have)}, has {sorted(have - want)} too "
+                "many. Bring mapping.py in line with schemas/avro."
             )
 
     @property
@@ -104,7 +112,8 @@ def apply(
         pl.coalesce(problems).alias("_problem"),
         *[pl.col(c).alias(f"_{part}") for part, c in mapping.identity.columns().items()],
         mapping.division.value.alias("division"),
-        pl.coalesce(happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC")))
-        .alias("occurred_at"),
+        pl.coalesce(
+            happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC"))
+        ).alias("occurred_at"),
         *[f.value.alias(name) for name, f in mapping.fields.items()],
     )

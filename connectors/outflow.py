@@ -1,4 +1,4 @@
-"""The outflow log: what left a department, for the department to read. Counts and field names, never a value."""
+"""The outflow log: what left a department, for it to read. Counts and field names, never a value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Outflow:
         self._handler: RotatingFileHandler | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler = RotatingFileHandler(path, maxBytes=_MAX_BYTES, backupCount=_KEEP, encoding="utf-8")
+            self._handler = RotatingFileHandler(
+                path, maxBytes=_MAX_BYTES, backupCount=_KEEP, encoding="utf-8"
+            )
 
     def add(self, source: str, topic: str, counts: Counts) -> None:
         """Add what one page came to."""
@@ -41,11 +43,16 @@ class Outflow:
         """Write and begin anew."""
         until = datetime.now(UTC)
         for (source, topic), sums in self._sums.items():
-            if self._handler is None or not any(n for name, n in sums.items() if name not in ("read", "stale")):
+            if self._handler is None or not any(
+                n for name, n in sums.items() if name not in ("read", "stale")
+            ):
                 continue
             line = {
-                "from": self._since.isoformat(timespec="seconds"), "until": until.isoformat(timespec="seconds"),
-                "source": source, "topic": topic, **{k: n for k, n in sums.items() if n},
+                "from": self._since.isoformat(timespec="seconds"),
+                "until": until.isoformat(timespec="seconds"),
+                "source": source,
+                "topic": topic,
+                **{k: n for k, n in sums.items() if n},
                 "columns": self._columns.get(source, ()),
             }
             text = json.dumps(line, ensure_ascii=False)

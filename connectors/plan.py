@@ -38,12 +38,22 @@ class Plan:
     stale: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.publish or self.deletes or self.unidentified or self.quarantine or self.rejected
-                    or self.records)
+        return bool(
+            self.publish
+            or self.deletes
+            or self.unidentified
+            or self.quarantine
+            or self.rejected
+            or self.records
+        )
 
 
 def plan(
-    rows: Sequence[Row], known: dict[str, Record], rejected: dict[str, bytes], *, snapshot: bool,
+    rows: Sequence[Row],
+    known: dict[str, Record],
+    rejected: dict[str, bytes],
+    *,
+    snapshot: bool,
     later_read_wins: bool,
 ) -> Plan:
     """Decide for each row, in order. ``known`` and ``rejected``: what the state holds of these records.

@@ -1,4 +1,4 @@
-"""From linked rows to acknowledged messages, then to the state: publish, wait for acks, commit. In that order."""
+"""From rows to acknowledged messages, then to the state: publish, wait for acks, commit. In that order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BAD_ROW = "bad_row"
 _ACK_WAIT_S = 5.0
 
 
-class Stopped(Exception):  # noqa: N818 - no error: an orderly stop while waiting
+class Stopped(Exception):
     """The process is asked to stop; nothing was committed."""
 
 
@@ -82,7 +82,13 @@ class Outlet:
         return self.clock().astimezone(LOCAL).date()
 
     def page(
-        self, feed: Feed, mapping: Mapping, raw: pl.DataFrame, *, snapshot: bool, later_read_wins: bool = True,
+        self,
+        feed: Feed,
+        mapping: Mapping,
+        raw: pl.DataFrame,
+        *,
+        snapshot: bool,
+        later_read_wins: bool = True,
         notes: dict[str, Any] | None = None,
     ) -> Counts:
         """Map, link, publish and commit one page of raw text rows; ``notes`` are saved with it.
@@ -95,23 +101,38 @@ class Outlet:
             frame = apply(mapping, raw, key=feed.key, updated_at=feed.updated_at, deleted=feed.deleted)
             linker = link.Linker(self.secrets.linking)
             frame = linker.link(mapping, frame, self.today(), hash_key=feed.key_contains_id)
-            self._rows(feed, frame, snapshot=snapshot, later_read_wins=later_read_wins, changes=changes,
-                       counts=counts)
+            self._rows(
+                feed,
+                frame,
+                snapshot=snapshot,
+                later_read_wins=later_read_wins,
+                changes=changes,
+                counts=counts,
+            )
         if changes.records or changes.rejected or changes.said or changes.notes:
             self.state.commit(feed.source, changes)
         self.outflow.add(feed.source, feed.topic, counts)
         return counts
 
     def _rows(
-        self, feed: Feed, frame: pl.DataFrame, *, snapshot: bool, later_read_wins: bool, changes: Changes,
+        self,
+        feed: Feed,
+        frame: pl.DataFrame,
+        *,
+        snapshot: bool,
+        later_read_wins: bool,
+        changes: Changes,
         counts: Counts,
     ) -> None:
         fields = [c for c in load.of_topic(feed.topic).dtypes if c not in ENVELOPE]
         rows = _rows_of(frame, fields, self.secrets.linking)
         ids = [r.record_id for r in rows]
         made = plan(
-            rows, self.state.records(feed.source, ids), self.state.rejected(feed.source, ids),
-            snapshot=snapshot, later_read_wins=later_read_wins,
+            rows,
+            self.state.records(feed.source, ids),
+            self.state.rejected(feed.source, ids),
+            snapshot=snapshot,
+            later_read_wins=later_read_wins,
         )
         changes.records, changes.rejected = made.records, made.rejected
         counts.stale = made.stale
@@ -133,9 +154,7 @@ class Outlet:
                 raise _ours(error) from error
         return _Sending(self, self._publisher)
 
-    def _records(
-        self, out: _Sending, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool
-    ) -> None:
+    def _records(self, out: _Sending, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool) -> None:
         topic = of(feed.topic).backlog if snapshot else feed.topic
         now = self.clock()
         empty = [pl.lit(None).alias(f) for f in load.of_topic(feed.topic).dtypes if f not in ENVELOPE]
@@ -144,8 +163,10 @@ class Outlet:
             if not some:
                 continue
             chosen = frame[[n for n, _, _ in some]].with_columns(
-                pl.Series("op", [o for _, o, _ in some]), pl.Series("record_version", [v for _, _, v in some]),
-                pl.lit(feed.source).alias("source"), pl.lit(feed.epoch, pl.Int32).alias("source_epoch"),
+                pl.Series("op", [o for _, o, _ in some]),
+                pl.Series("record_version", [v for _, _, v in some]),
+                pl.lit(feed.source).alias("source"),
+                pl.lit(feed.epoch, pl.Int32).alias("source_epoch"),
                 _time(now).alias("published_at"),
             )
             if persons is not None:
@@ -161,7 +182,9 @@ class Outlet:
         divisions: dict[str, str] = {}
         for key, guardian in link.guardians(frame).items():
             says[key], divisions[key] = guardian, ""
-        for row, identity, division in zip(rows, link.identities(frame), frame["division"].to_list(), strict=True):
+        for row, identity, division in zip(
+            rows, link.identities(frame), frame["division"].to_list(), strict=True
+        ):
             if row.person and not row.deleted:
                 says[row.person] = {**says.get(row.person, {}), **identity}
                 divisions[row.person] = division
@@ -183,12 +206,20 @@ class Outlet:
                 changed.append(person)
                 entries.append(index_entries(index, merged))
         sealed = [changes.identities[p] for p in changed]
-        out.frame("hub.identity", pl.DataFrame({
-            "person_key": pl.Series(changed, dtype=pl.String), "key_id": pl.Series([s.key_id for s in sealed], dtype=pl.String),
-            "wrapped_key": pl.Series([s.wrapped for s in sealed], dtype=pl.Binary),
-            "sealed": pl.Series([s.sealed for s in sealed], dtype=pl.Binary), "index": _lists(entries),
-            "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
-        }).with_columns(pl.lit(feed.source).alias("source"), _time(self.clock()).alias("updated_at")), "person_key")
+        out.frame(
+            "hub.identity",
+            pl.DataFrame(
+                {
+                    "person_key": pl.Series(changed, dtype=pl.String),
+                    "key_id": pl.Series([s.key_id for s in sealed], dtype=pl.String),
+                    "wrapped_key": pl.Series([s.wrapped for s in sealed], dtype=pl.Binary),
+                    "sealed": pl.Series([s.sealed for s in sealed], dtype=pl.Binary),
+                    "index": _lists(entries),
+                    "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
+                }
+            ).with_columns(pl.lit(feed.source).alias("source"), _time(self.clock()).alias("updated_at")),
+            "person_key",
+        )
         return len(changed)
 
     def _opened(self, person: str, envelope: Envelope | None) -> dict[str, str | None]:
@@ -202,32 +233,51 @@ class Outlet:
     def _unidentified(
         self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
     ) -> None:
-        out.rows("hub.unidentified", [
-            {
-                "source": feed.source, "topic": feed.topic, "record_id": rows[n].record_id, "record_version": version,
-                "state": state, "reason": rows[n].reason, "division": frame["division"][n],
-                "sealed": self._sealed_row(frame, n) if state == "unidentified" else b"",
-                "published_at": self.clock(),
-            }
-            for n, state, version in made.unidentified
-        ])
+        out.rows(
+            "hub.unidentified",
+            [
+                {
+                    "source": feed.source,
+                    "topic": feed.topic,
+                    "record_id": rows[n].record_id,
+                    "record_version": version,
+                    "state": state,
+                    "reason": rows[n].reason,
+                    "division": frame["division"][n],
+                    "sealed": self._sealed_row(frame, n) if state == "unidentified" else b"",
+                    "published_at": self.clock(),
+                }
+                for n, state, version in made.unidentified
+            ],
+        )
 
     def _quarantine(
         self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
     ) -> None:
         """Rows that do not fit: kept whole, sealed, under the topic that they were meant for."""
-        out.rows("hub.quarantine", [
-            {
-                "topic": feed.topic, "partition": -1, "offset": -1, "reason": BAD_ROW,
-                "detail": f"{feed.source}: {rows[n].problem}",
-                "sealed_key": seal_to(self.secrets.hub.public, rows[n].record_id.encode()),
-                "sealed_value": self._sealed_row(frame, n), "found_at": self.clock(),
-            }
-            for n in made.quarantine
-        ])
+        out.rows(
+            "hub.quarantine",
+            [
+                {
+                    "topic": feed.topic,
+                    "partition": -1,
+                    "offset": -1,
+                    "reason": BAD_ROW,
+                    "detail": f"{feed.source}: {rows[n].problem}",
+                    "sealed_key": seal_to(self.secrets.hub.public, rows[n].record_id.encode()),
+                    "sealed_value": self._sealed_row(frame, n),
+                    "found_at": self.clock(),
+                }
+                for n in made.quarantine
+            ],
+        )
         for n in made.quarantine:
-            log.warning("%s: a row does not fit and is kept in quarantine: %s. Mend it at the department; it is read "
-                        "again when it changes.", feed.source, rows[n].problem)
+            log.warning(
+                "%s: a row does not fit and is kept in quarantine: %s. Mend it at the department; it is read "
+                "again when it changes.",
+                feed.source,
+                rows[n].problem,
+            )
 
     def _sealed_row(self, frame: pl.DataFrame, number: int) -> bytes:
         row = {k.removeprefix("_"): v for k, v in frame.row(number, named=True).items() if v is not None}
@@ -241,15 +291,28 @@ class Outlet:
         deletes, resolved = [], []
         for record_id, before in known.items():
             version = before.version + 1
-            envelope = {"source": feed.source, "record_id": record_id, "record_version": version, "division": "",
-                        "published_at": now}
+            envelope = {
+                "source": feed.source,
+                "record_id": record_id,
+                "record_version": version,
+                "division": "",
+                "published_at": now,
+            }
             if before.person:
-                deletes.append({
-                    **envelope, "event_id": f"{record_id}:{feed.epoch}:{version}:delete", "op": "delete",
-                    "source_epoch": feed.epoch, "person_key": before.person, "occurred_at": now,
-                })
+                deletes.append(
+                    {
+                        **envelope,
+                        "event_id": f"{record_id}:{feed.epoch}:{version}:delete",
+                        "op": "delete",
+                        "source_epoch": feed.epoch,
+                        "person_key": before.person,
+                        "occurred_at": now,
+                    }
+                )
             else:
-                resolved.append({**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""})
+                resolved.append(
+                    {**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""}
+                )
             changes.records[record_id] = before._replace(version=version, hash=b"", kind=1)
         with self._sending() as out:
             out.rows(feed.topic, deletes)
@@ -356,7 +419,14 @@ def _rows_of(frame: pl.DataFrame, fields: list[str], key: bytes) -> list[Row]:
     return [
         Row(*values)
         for values in zip(
-            ids, micros, frame["person_key"].fill_null("").to_list(), frame["_reason"].fill_null("").to_list(),
-            link.content_hashes(frame, fields), frame["_deleted"].to_list(), problems, raw, strict=True,
+            ids,
+            micros,
+            frame["person_key"].fill_null("").to_list(),
+            frame["_reason"].fill_null("").to_list(),
+            link.content_hashes(frame, fields),
+            frame["_deleted"].to_list(),
+            problems,
+            raw,
+            strict=True,
         )
     ]

@@ -1,4 +1,4 @@
-"""One process for one department: its feeds in turn, heartbeats, an orderly stop. The composition of a connector."""
+"""One process for one department: its feeds in turn, heartbeats, an orderly stop."""
 
 from __future__ import annotations
 
@@ -52,8 +52,13 @@ class Connector:
     """All feeds of one department. ``run`` returns when ``stop`` is set."""
 
     def __init__(
-        self, catalogue: Catalogue, settings: Settings, *, stop: threading.Event,
-        clock: Callable[[], datetime] = utc_now, home: Path | None = None,
+        self,
+        catalogue: Catalogue,
+        settings: Settings,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], datetime] = utc_now,
+        home: Path | None = None,
     ) -> None:
         """Opens the state file; the database and Kafka only in ``run``. Raises ConfigError."""
         self.catalogue, self.settings, self.stop = catalogue, settings, stop
@@ -67,7 +72,13 @@ class Connector:
             {f.source: known[f.mapping].columns for f in catalogue.feeds},
         )
         self.outlet = Outlet(
-            settings, Registry(settings.registry, settings.namespace), secrets, self.state, self.outflow, stop, clock
+            settings,
+            Registry(settings.registry, settings.namespace),
+            secrets,
+            self.state,
+            self.outflow,
+            stop,
+            clock,
         )
         self.feeds: list[Running] = []
         self._engine: Engine | None = None
@@ -98,7 +109,7 @@ class Connector:
             self._engine.dispose()
 
     def cycle(self) -> None:
-        """One turn: each feed that is due, then heartbeats. The first failure comes after the others had their turn."""
+        """One turn: each feed that is due, then heartbeats. A failure is raised after all had their turn."""
         failure: Transient | None = None
         for running in self.feeds:
             source = running.feed.source
@@ -133,8 +144,13 @@ class Connector:
                 continue
             columns = [*mapping.columns, *([feed.deleted] if feed.deleted else [])]
             table = Table(
-                self._engine, feed.table, key=feed.key, updated_at=feed.updated_at, columns=columns,
-                cap=Cap(feed.rows_per_second, feed.pause_seconds, self.stop), page=feed.rows_per_query,
+                self._engine,
+                feed.table,
+                key=feed.key,
+                updated_at=feed.updated_at,
+                columns=columns,
+                cap=Cap(feed.rows_per_second, feed.pause_seconds, self.stop),
+                page=feed.rows_per_query,
             )
             feeds.append(TableFeed(feed, mapping, table, self.outlet))
         self.feeds = feeds
@@ -150,7 +166,9 @@ class Connector:
                 work()
 
     def _worth_another(self, error: Exception) -> bool:
-        passing = isinstance(error, Transient) or (isinstance(error, WireError) and error.family == "transient")
+        passing = isinstance(error, Transient) or (
+            isinstance(error, WireError) and error.family == "transient"
+        )
         if passing and not self.stop.is_set():
             log.warning("connector %s: %s", self.catalogue.department, error)
         return passing
@@ -169,14 +187,20 @@ class Connector:
 
 
 def heartbeats(running: Running, now: datetime) -> Sequence[dict[str, Any]]:
-    """A feed's heartbeats: one for each division that it covers. ``seq`` is the time in µs: it grows for good."""
+    """A feed's heartbeats: one for each division that it covers. ``seq`` is the time in µs."""
     feed = running.feed
     position = json.dumps({"at": running.position()})
     return [
         {
-            "source": feed.source, "topic": feed.topic, "source_epoch": feed.epoch,
-            "seq": int(now.timestamp() * 1_000_000), "division_prefix": cover.division,
-            "covers_from": cover.covers_from, "complete": running.complete, "position": position, "sent_at": now,
+            "source": feed.source,
+            "topic": feed.topic,
+            "source_epoch": feed.epoch,
+            "seq": int(now.timestamp() * 1_000_000),
+            "division_prefix": cover.division,
+            "covers_from": cover.covers_from,
+            "complete": running.complete,
+            "position": position,
+            "sent_at": now,
         }
         for cover in feed.covers
     ]

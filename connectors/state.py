@@ -78,8 +78,8 @@ class State:
             self._con.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(
-                f"The connector's state {path} cannot be used: {error}. Another connector of this department may "
-                "be running: stop it. If the file is damaged, move it aside: everything is read again."
+                f"The connector's state {path} cannot be used: {error}. Another connector of this department "
+                "may be running: stop it. If the file is damaged, move it aside: everything is read again."
             ) from None
 
     def close(self) -> None:
@@ -90,7 +90,8 @@ class State:
         """Those of the records that are known."""
         rows = self._con.execute(
             "SELECT id, person, version, hash, kind FROM record WHERE feed=? AND id IN "
-            "(SELECT value FROM json_each(?))", (feed, json.dumps(ids)),
+            "(SELECT value FROM json_each(?))",
+            (feed, json.dumps(ids)),
         )
         return {r[0]: Record(*r[1:]) for r in rows}
 
@@ -106,8 +107,10 @@ class State:
 
     def identities(self, persons: Sequence[str]) -> dict[str, Envelope]:
         """The sealed identities that this connector published."""
-        sql = ("SELECT person, key_id, wrapped, sealed FROM identity WHERE person IN "
-               "(SELECT value FROM json_each(?))")
+        sql = (
+            "SELECT person, key_id, wrapped, sealed FROM identity WHERE person IN "
+            "(SELECT value FROM json_each(?))"
+        )
         return {r[0]: Envelope(*r[1:]) for r in self._con.execute(sql, (json.dumps(persons),))}
 
     def commit(self, feed: str, changes: Changes) -> None:
@@ -128,12 +131,17 @@ class State:
                 "DELETE FROM rejected WHERE feed=? AND id=?",
                 [(feed, i) for i, h in changes.rejected.items() if h is None],
             )
-            con.executemany("INSERT OR REPLACE INTO said VALUES(?,?,?)",
-                            [(p, feed, h) for p, h in changes.said.items()])
-            con.executemany("INSERT OR REPLACE INTO identity VALUES(?,?,?,?)",
-                            [(p, *e) for p, e in changes.identities.items()])
-            con.executemany("INSERT OR REPLACE INTO note VALUES(?,?,?)",
-                            [(feed, n, self._seal(v)) for n, v in changes.notes.items()])
+            con.executemany(
+                "INSERT OR REPLACE INTO said VALUES(?,?,?)", [(p, feed, h) for p, h in changes.said.items()]
+            )
+            con.executemany(
+                "INSERT OR REPLACE INTO identity VALUES(?,?,?,?)",
+                [(p, *e) for p, e in changes.identities.items()],
+            )
+            con.executemany(
+                "INSERT OR REPLACE INTO note VALUES(?,?,?)",
+                [(feed, n, self._seal(v)) for n, v in changes.notes.items()],
+            )
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")
@@ -151,8 +159,8 @@ class State:
             return json.loads(open_local(self._key, rows[0][0]))
         except CannotOpen:
             raise ConfigError(
-                "The connector's state was written under another linking key. Put the key file back, or move the "
-                "state aside and raise the feeds' epoch: everything is read again."
+                "The connector's state was written under another linking key. Put the key file back, or move "
+                "the state aside and raise the feeds' epoch: everything is read again."
             ) from None
 
     def passes(self, feed: str) -> int:
@@ -172,10 +180,14 @@ class State:
 
     def vanished(self, feed: str) -> list[str]:
         """Records known before this comparison began, not seen in it and not published since."""
-        return [r[0] for r in self._con.execute(
-            "SELECT id FROM record r WHERE feed=? AND kind<>? AND pass<? AND NOT EXISTS "
-            "(SELECT 1 FROM seen s WHERE s.feed=r.feed AND s.id=r.id)", (feed, DELETED, self.passes(feed)),
-        )]
+        return [
+            r[0]
+            for r in self._con.execute(
+                "SELECT id FROM record r WHERE feed=? AND kind<>? AND pass<? AND NOT EXISTS "
+                "(SELECT 1 FROM seen s WHERE s.feed=r.feed AND s.id=r.id)",
+                (feed, DELETED, self.passes(feed)),
+            )
+        ]
 
     def count(self, feed: str) -> dict[int, int]:
         """Records by kind."""

@@ -184,8 +184,10 @@ class TableFeed:
         ids = self._ids(keys)
         known = self.outlet.state.records(self.feed.source, ids)
         missed = [
-            key for key, record_id, micros in zip(keys, ids, stamps, strict=True)
-            if (before := known.get(record_id)) is None or _differs(before.version, micros)
+            key
+            for key, record_id, micros in zip(keys, ids, stamps, strict=True)
+            if (before := known.get(record_id)) is None
+            or _differs(before.version, micros)
             or (before.kind == DELETED and not self.feed.deleted)
         ]
         if missed:
@@ -229,13 +231,18 @@ class TableFeed:
             return
         there = sum(n for kind, n in self.outlet.state.count(self.feed.source).items() if kind != DELETED)
         if len(gone) >= _MASS_ROWS and len(gone) > there * _MASS_FRACTION and not self.feed.allow_mass_delete:
-            log.error("%s: %d of %d records are no longer in table %s. Nothing was deleted in the hub. If the "
-                      "department really removed them, set allow_mass_delete: true for this feed and start again; "
-                      "otherwise mend the table or the account's rights.",
-                      self.feed.source, len(gone), there, self.feed.table)
+            log.error(
+                "%s: %d of %d records are no longer in table %s. Nothing was deleted in the hub. If the "
+                "department really removed them, set allow_mass_delete: true for this feed and start again; "
+                "otherwise mend the table or the account's rights.",
+                self.feed.source,
+                len(gone),
+                there,
+                self.feed.table,
+            )
             return
         for i in range(0, len(gone), _DELETE_PAGE):
-            self._add(self.outlet.vanished(self.feed, gone[i:i + _DELETE_PAGE]))
+            self._add(self.outlet.vanished(self.feed, gone[i : i + _DELETE_PAGE]))
 
     def _save(self, notes: dict[str, object]) -> None:
         self.outlet.state.commit(self.feed.source, Changes(notes=dict(notes)))

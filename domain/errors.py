@@ -16,17 +16,17 @@ class DomainError(Exception):
     family = "bug"
 
 
-class Permanent(DomainError):  # noqa: N818 - a family's name, not one error
+class Permanent(DomainError):
     """The input is bad."""
 
     family = "permanent"
 
 
-class Transient(DomainError):  # noqa: N818 - a family's name, not one error
+class Transient(DomainError):
     """Try again later."""
 
     family = "transient"
 
 
-class Bug(DomainError):  # noqa: N818 - a family's name, not one error
+class Bug(DomainError):
     """Stop."""

@@ -11,14 +11,37 @@ from connectors.mapping import Identity, Mapping
 
 TIERS: Final = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
 BENEFITS: Final = (
-    "dibao", "tekun", "temporary_aid", "medical_aid", "living_subsidy", "care_subsidy", "funeral_subsidy",
+    "dibao",
+    "tekun",
+    "temporary_aid",
+    "medical_aid",
+    "living_subsidy",
+    "care_subsidy",
+    "funeral_subsidy",
 )
 
 # GB/T 4761 two digits; the words that systems write instead. Anything else is not passed on: it is free text.
 _RELATIONS: Final = {
-    "本人": "01", "户主": "02", "配偶": "10", "妻": "12", "夫": "11", "子": "20", "儿子": "20", "女": "30",
-    "女儿": "30", "孙子": "41", "孙女": "42", "父": "51", "父亲": "51", "母": "52", "母亲": "52",
-    "父母": "50", "祖父": "61", "祖母": "62", "兄弟姐妹": "70", "其他": "99",
+    "本人": "01",
+    "户主": "02",
+    "配偶": "10",
+    "妻": "12",
+    "夫": "11",
+    "子": "20",
+    "儿子": "20",
+    "女": "30",
+    "女儿": "30",
+    "孙子": "41",
+    "孙女": "42",
+    "父": "51",
+    "父亲": "51",
+    "母": "52",
+    "母亲": "52",
+    "父母": "50",
+    "祖父": "61",
+    "祖母": "62",
+    "兄弟姐妹": "70",
+    "其他": "99",
 }
 
 

@@ -10,8 +10,12 @@ from connectors.mapping import Identity, Mapping
 CARD: Final = Mapping(
     topic="disability.card",
     identity=Identity(
-        id_number="certno", name="name", telephone="tel", guardian_id="guardian_certno",
-        guardian_name="guardian_name", card_no="card_no",
+        id_number="certno",
+        name="name",
+        telephone="tel",
+        guardian_id="guardian_certno",
+        guardian_name="guardian_name",
+        card_no="card_no",
     ),
     division=division("division"),
     fields={

@@ -12,9 +12,22 @@ from connectors.mapping import Identity, Mapping
 TIERS: Final = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
 _FLAG: Final = ("0", "1")
 _AMOUNTS: Final = (
-    "medfee_sumamt", "fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt",
-    "act_pay_dedc", "hifp_pay", "hifmi_pay", "hifob_pay", "maf_pay", "cvlserv_pay", "oth_pay", "fund_pay_sumamt",
-    "psn_part_amt", "acct_pay", "psn_cash_pay",
+    "medfee_sumamt",
+    "fulamt_ownpay_amt",
+    "overlmt_selfpay",
+    "preselfpay_amt",
+    "inscp_scp_amt",
+    "act_pay_dedc",
+    "hifp_pay",
+    "hifmi_pay",
+    "hifob_pay",
+    "maf_pay",
+    "cvlserv_pay",
+    "oth_pay",
+    "fund_pay_sumamt",
+    "psn_part_amt",
+    "acct_pay",
+    "psn_cash_pay",
 )
 
 # Product default, to be replaced by the county's own list: malignant tumours (C), leukaemia among them,

@@ -22,7 +22,7 @@ _MOST_BYTES = 512 * 1024 * 1024
 
 @dataclass
 class Content:
-    """``frame``: the good rows' known columns as text; ``lines``: their line numbers; ``bad``: (line, reason)."""
+    """``frame``: good rows as text; ``lines``: their numbers; ``bad``: (line, reason, cells)."""
 
     frame: pl.DataFrame
     lines: list[int]
@@ -62,13 +62,15 @@ def _check(header: list[str], columns: Sequence[str]) -> None:
     if not any(header):
         raise BadFile(f"The file has no header line. The first line must name: {', '.join(columns)}.")
     if missing := [c for c in columns if c not in header]:
-        raise BadFile(f"The header lacks {', '.join(missing)}. The first line must name: {', '.join(columns)}.")
+        raise BadFile(
+            f"The header lacks {', '.join(missing)}. The first line must name: {', '.join(columns)}."
+        )
     if twice := sorted({h for h in header if h and header.count(h) > 1}):
         raise BadFile(f"The header names {', '.join(twice)} twice. Each column may stand once.")
 
 
 def decode(data: bytes) -> str:
-    """Text of UTF-8 (with or without its mark) or GB18030. Raises BadFile naming the line of the first bad byte."""
+    """Text of UTF-8 (with or without its mark) or GB18030. Raises BadFile naming the line."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -94,7 +96,9 @@ def _csv(data: bytes) -> Iterable[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise BadFile(f"Line {line} is no CSV: {error}. Mend the quotation marks or save the file again.") from None
+            raise BadFile(
+                f"Line {line} is no CSV: {error}. Mend the quotation marks or save the file again."
+            ) from None
         yield line, row
         line = reader.line_num + 1
 
@@ -103,7 +107,9 @@ def _xlsx(path: Path) -> Iterable[tuple[int, list[str]]]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise BadFile(f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx.") from None
+        raise BadFile(
+            f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx."
+        ) from None
     try:
         sheet = book.worksheets[0]
         width = 0

@@ -24,7 +24,9 @@ from connectors.fields import LOCAL_HOURS, moment_of
 LOCAL = timezone(timedelta(hours=LOCAL_HOURS))
 _IN_LIST = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PG_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c statement_timeout=60000 -c default_transaction_read_only=on"
+_PG_OPTIONS = (
+    "-c timezone=UTC -c datestyle=ISO -c statement_timeout=60000 -c default_transaction_read_only=on"
+)
 
 
 class Position(NamedTuple):
@@ -35,7 +37,7 @@ class Position(NamedTuple):
 
 
 class Cap:
-    """The load cap: an average of rows a second, with one page of credit; waiting ends when ``stop`` is set."""
+    """The load cap: an average of rows a second, a page of credit; waiting ends when ``stop`` is set."""
 
     def __init__(self, rows_per_second: int, pause_seconds: float, stop: threading.Event) -> None:
         self._rate, self._pause, self._stop = rows_per_second, pause_seconds, stop
@@ -57,9 +59,18 @@ def engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         pg = parsed.get_backend_name() == "postgresql"
-        arguments = {"options": _PG_OPTIONS, "application_name": "doudi-connector", "connect_timeout": 5} if pg else {}
+        arguments = (
+            {"options": _PG_OPTIONS, "application_name": "doudi-connector", "connect_timeout": 5}
+            if pg
+            else {}
+        )
         return sa.create_engine(
-            parsed, connect_args=arguments, pool_size=1, max_overflow=1, pool_pre_ping=True, hide_parameters=True,
+            parsed,
+            connect_args=arguments,
+            pool_size=1,
+            max_overflow=1,
+            pool_pre_ping=True,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
         )
     except (SQLAlchemyError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -76,30 +87,46 @@ def _told(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
-        lost = error.connection_invalidated or isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        lost = error.connection_invalidated or isinstance(
+            error, (sa.exc.OperationalError, sa.exc.InterfaceError)
+        )
         text = str(error.orig).splitlines()[0] if lost and error.orig and str(error.orig) else ""
         if not lost and state in ("42501", "42P01", "42703"):
             raise ConfigError(
-                f"{where}: the database refuses ({state}). Grant SELECT as in the connector's example.sql, and check "
-                "the names in connector.yaml."
+                f"{where}: the database refuses ({state}). Grant SELECT as in its example.sql, and "
+                "check the names in connector.yaml."
             ) from None
-        raise SourceDown(f"{where}: {state} {text}".rstrip() + ". Check that the database runs and that the account may "
-                         "log in. Nothing is lost: reading goes on from the last position.") from None
+        raise SourceDown(
+            f"{where}: {state} {text}".rstrip() + ". Check that the database runs and that the account may "
+            "log in. Nothing is lost: reading goes on from the last position."
+        ) from None
     except SQLAlchemyError as error:
-        raise ConfigError(f"{where}: {type(error).__name__}. Check table and columns in connector.yaml.") from None
+        raise ConfigError(
+            f"{where}: {type(error).__name__}. Check table and columns in connector.yaml."
+        ) from None
 
 
 class Table:
     """One table (or view) with its key and its updated-at column."""
 
     def __init__(
-        self, engine: sa.Engine, name: str, *, key: str, updated_at: str, columns: Sequence[str], cap: Cap, page: int,
+        self,
+        engine: sa.Engine,
+        name: str,
+        *,
+        key: str,
+        updated_at: str,
+        columns: Sequence[str],
+        cap: Cap,
+        page: int,
     ) -> None:
-        """``columns``: those to read besides. Raises ConfigError naming what the table lacks, or SourceDown."""
+        """``columns``: those to read besides. Raises ConfigError naming what is lacking, or SourceDown."""
         self._engine, self.name, self._cap, self.page = engine, name, cap, page
         schema, _, table = name.rpartition(".")
         with _told(f"table {name}"):
-            there = {c["name"]: c["type"] for c in sa.inspect(engine).get_columns(table, schema=schema or None)}
+            there = {
+                c["name"]: c["type"] for c in sa.inspect(engine).get_columns(table, schema=schema or None)
+            }
         names = list(dict.fromkeys([key, updated_at, *columns]))
         if missing := [c for c in names if c not in there]:
             raise ConfigError(
@@ -158,7 +185,9 @@ class Table:
     def stamps(self, after: Position, until: int) -> pl.DataFrame:
         """Next page of (key, updated_at) between a position and ``until`` µs, in the order of `changes`."""
         query = sa.select(self._key, self._updated).where(self._after(after))
-        return self._page(query.where(self._updated <= self._moment(until)).order_by(self._updated, self._key))
+        return self._page(
+            query.where(self._updated <= self._moment(until)).order_by(self._updated, self._key)
+        )
 
     def keys(self, after_key: str) -> pl.DataFrame:
         """Next page of (key, updated_at) of the whole table, by key."""
@@ -169,7 +198,9 @@ class Table:
         """The rows of these keys that exist."""
         size = min(_IN_LIST, self.page)
         parts = [
-            self._page(sa.select(*self._columns).where(self._key.in_([self._typed(k) for k in keys[i:i + size]])))
+            self._page(
+                sa.select(*self._columns).where(self._key.in_([self._typed(k) for k in keys[i : i + size]]))
+            )
             for i in range(0, len(keys), size)
         ]
         return pl.concat(parts) if parts else self._empty()
@@ -197,10 +228,12 @@ class Table:
                 return _whole_page(connection, query, names)
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
-        return pl.DataFrame([
-            pl.Series(n, c if _all_text(c) else [_text(v) for v in c], pl.String)
-            for n, c in zip(names, columns, strict=True)
-        ])
+        return pl.DataFrame(
+            [
+                pl.Series(n, c if _all_text(c) else [_text(v) for v in c], pl.String)
+                for n, c in zip(names, columns, strict=True)
+            ]
+        )
 
 
 def _whole_page(connection: sa.Connection, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
@@ -223,7 +256,7 @@ def _all_text(values: Sequence[Any]) -> bool:
     return set(map(type, values)) <= {str, type(None)}
 
 
-def _text(value: Any) -> str | None:  # noqa: PLR0911 - one line a type
+def _text(value: Any) -> str | None:
     """A driver's value as PostgreSQL would write it; times with an offset in UTC."""
     match value:
         case None | str():

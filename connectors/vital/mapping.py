@@ -11,7 +11,10 @@ from connectors.mapping import Identity, Mapping
 
 _EVENTS: Final = {"死亡": "death", "death": "death", "撤销": "death", "死亡撤销": "death"}
 _KINDS: Final = {
-    "户籍注销": "deregistered", "死亡证明": "certificate", "火化": "cremation", "火化证明": "cremation",
+    "户籍注销": "deregistered",
+    "死亡证明": "certificate",
+    "火化": "cremation",
+    "火化证明": "cremation",
 }
 _REVOKED: Final = ("撤销", "死亡撤销")
 

@@ -26,7 +26,7 @@ def connector(
         Path | None, typer.Option(help="YAML whose keys replace those of the shipped connector.yaml")
     ] = None,
 ) -> None:
-    """Read a department's tables or drop folder and publish every change. Ends in an orderly way on SIGTERM."""
+    """Read a department's tables or drop folder and publish every change, until SIGTERM."""
     from connectors import catalogue  # noqa: PLC0415 - slow to import
     from connectors.runner import Connector  # noqa: PLC0415
     from doudi.embedded import runfile  # noqa: PLC0415
@@ -49,14 +49,15 @@ def with_places(read: Catalogue, settings: Settings) -> Catalogue:
     from connectors.errors import ConfigError  # noqa: PLC0415
 
     feeds = tuple(
-        f.model_copy(update={"folder": str(settings.home / f.folder)}) if f.kind == "files" else f for f in read.feeds
+        f.model_copy(update={"folder": str(settings.home / f.folder)}) if f.kind == "files" else f
+        for f in read.feeds
     )
     if read.url or not any(f.kind == "sql" for f in feeds):
         return read.model_copy(update={"feeds": feeds})
     if not settings.postgres or not read.database:
         raise ConfigError(
-            f"No database is known for the connector of {read.department}. Put `url:` (SQLAlchemy, a read-only "
-            "account) into a file for --config, or start the embedded stack with `doudi up`."
+            f"No database is known for the connector of {read.department}. Put `url:` (SQLAlchemy, a "
+            "read-only account) into a file for --config, or start the embedded stack with `doudi up`."
         )
     url = sa.make_url(settings.postgres).set(database=read.database).render_as_string(hide_password=False)
     return read.model_copy(update={"feeds": feeds, "url": url})

@@ -1,4 +1,4 @@
-"""What every SQL source guarantees, on PostgreSQL and on SQLite: nothing skipped, nothing invented, bounded load."""
+"""What every SQL source guarantees, on PostgreSQL and on SQLite: nothing skipped, nothing invented."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from connectors.errors import ConfigError, KafkaDown, SourceDown
 from connectors.sources.sql import Cap, Table, engine
 from connectors.state import State
 from tests.ids import test_id as some_id
-from tests.integration.connecting import Bench, bench, database, only
+from tests.integration.connecting import bench, database, only
 from tests.stack import own_hub
+from wire.errors import DeliveryFailed
+from wire.kafka import Publisher
 from wire.settings import Settings
 
 T0 = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
@@ -31,27 +33,48 @@ class Department:
         self.url = url
         self.writer = sa.create_engine(url)
         self.table = sa.Table(
-            "benefit", sa.MetaData(),
+            "benefit",
+            sa.MetaData(),
             *(sa.Column(c, sa.String) for c in ("id_number", "name", "benefit_code", "status")),
             sa.Column("benefit_id", sa.String, primary_key=True),
             *(sa.Column(c, sa.Date) for c in ("granted_on", "start_on", "end_on")),
-            sa.Column("amount", sa.Numeric(16, 2)), sa.Column("division", sa.String(12)),
+            sa.Column("amount", sa.Numeric(16, 2)),
+            sa.Column("division", sa.String(12)),
             sa.Column("deleted", sa.Boolean, default=False),
             sa.Column("updated_at", sa.DateTime(timezone=aware)),
         )
         self.aware = aware
         self.table.metadata.create_all(self.writer)
-        self.bench = only(bench(settings, "civil", url, rows_per_query=10, near_seconds=0.0, overlap_seconds=60,
-                                sweep_seconds=5, poll_seconds=0.1), SOURCE)
+        self.bench = only(
+            bench(
+                settings,
+                "civil",
+                url,
+                rows_per_query=10,
+                near_seconds=0.0,
+                overlap_seconds=60,
+                sweep_seconds=5,
+                poll_seconds=0.1,
+            ),
+            SOURCE,
+        )
 
     def at(self, seconds: float) -> datetime:
         moment = T0 + timedelta(seconds=seconds)
         return moment if self.aware else (moment + timedelta(hours=8)).replace(tzinfo=None)
 
     def row(self, number: int, seconds: float, **other: object) -> dict[str, object]:
-        return {"benefit_id": f"B{number:04d}", "id_number": some_id(number), "name": "测试甲",
-                "benefit_code": "dibao", "status": "active", "division": "990101001001", "deleted": False,
-                "updated_at": self.at(seconds), **other}
+        return {
+            "benefit_id": f"B{number:04d}",
+            "id_number": some_id(number),
+            "name": "测试甲",
+            "benefit_code": "dibao",
+            "status": "active",
+            "division": "990101001001",
+            "deleted": False,
+            "updated_at": self.at(seconds),
+            **other,
+        }
 
     def put(self, *rows: dict[str, object]) -> None:
         with self.writer.begin() as connection:
@@ -60,14 +83,16 @@ class Department:
     def change(self, number: int, seconds: float, **values: object) -> None:
         with self.writer.begin() as connection:
             connection.execute(
-                self.table.update().where(self.table.c.benefit_id == f"B{number:04d}")
+                self.table.update()
+                .where(self.table.c.benefit_id == f"B{number:04d}")
                 .values(updated_at=self.at(seconds), **values)
             )
 
     def remove(self, *numbers: int) -> None:
         with self.writer.begin() as connection:
-            connection.execute(self.table.delete().where(
-                self.table.c.benefit_id.in_([f"B{n:04d}" for n in numbers])))
+            connection.execute(
+                self.table.delete().where(self.table.c.benefit_id.in_([f"B{n:04d}" for n in numbers]))
+            )
 
     def live(self) -> list[tuple[str, str, int]]:
         frame = self.bench.rows(TOPIC)
@@ -112,7 +137,10 @@ def test_first_load_goes_behind_then_changes_go_ahead(department: Department) ->
     department.change(3, 101, status="stopped")
     department.bench.turn()
     micros = int(T0.timestamp() * 1_000_000)
-    assert department.live() == [("B0003", "update", micros + 101_000_000), ("B0090", "create", micros + 100_000_000)]
+    assert department.live() == [
+        ("B0003", "update", micros + 101_000_000),
+        ("B0090", "create", micros + 100_000_000),
+    ]
 
 
 def test_many_rows_of_one_timestamp_across_pages(department: Department) -> None:
@@ -197,7 +225,11 @@ def test_delete_by_comparison_and_rows_that_no_timestamp_betrays(department: Dep
     department.bench.turn(2)
     assert not department.live()
     department.bench.turn(2, pause=101)
-    assert [(r, op) for r, op, _ in department.live()] == [("B0003", "delete"), ("B0017", "delete"), ("B0080", "create")]
+    assert [(r, op) for r, op, _ in department.live()] == [
+        ("B0003", "delete"),
+        ("B0017", "delete"),
+        ("B0080", "create"),
+    ]
     department.put(department.row(3, 10))  # restored, with its old time
     department.bench.turn(2, pause=101)
     ops = {op: v for r, op, v in department.live() if r == "B0003"}
@@ -239,7 +271,9 @@ def test_unidentified_then_mended_then_broken_again(department: Department) -> N
     department.bench.turn(2)
     rows = department.bench.rows("hub.unidentified").to_dicts()
     assert sorted((r["record_id"], r["state"], r["reason"]) for r in rows) == [
-        ("B0001", "unidentified", "malformed"), ("B0002", "unidentified", "missing")]
+        ("B0001", "unidentified", "malformed"),
+        ("B0002", "unidentified", "missing"),
+    ]
     department.change(1, 20, id_number=some_id(1))
     department.change(2, 21, deleted=True)
     department.bench.turn()
@@ -273,9 +307,6 @@ def test_a_crash_between_publishing_and_the_state_loses_nothing_and_changes_noth
 def test_kafka_that_refuses_leaves_the_position_where_it_was(
     department: Department, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wire.errors import DeliveryFailed
-    from wire.kafka import Publisher
-
     department.bench.turn(2)
     department.put(*(department.row(n, 50) for n in range(7)))
 
@@ -330,16 +361,28 @@ def test_a_clock_ahead_does_not_hide_what_follows(department: Department) -> Non
 
 
 def test_no_clear_identity_leaves(department: Department) -> None:
-    department.put(department.row(1, 10, name="金丝雀甲"), department.row(2, 10, id_number="canary-9901", name="金丝雀甲"),
-                   department.row(3, 10, benefit_code="不详", name="金丝雀甲"))
+    department.put(
+        department.row(1, 10, name="金丝雀甲"),
+        department.row(2, 10, id_number="canary-9901", name="金丝雀甲"),
+        department.row(3, 10, benefit_code="不详", name="金丝雀甲"),
+    )
     department.bench.turn(2)
     department.change(1, 20, id_number=some_id(4))
     department.bench.turn(2)
-    topics = (TOPIC, f"{TOPIC}.backlog", "hub.identity", "hub.unidentified", "hub.quarantine", "hub.heartbeat")
+    topics = (
+        TOPIC,
+        f"{TOPIC}.backlog",
+        "hub.identity",
+        "hub.unidentified",
+        "hub.quarantine",
+        "hub.heartbeat",
+    )
     department.bench.close()
     home = department.bench.settings.home
     everything = b"".join(department.bench.bytes(t) for t in topics)
-    everything += b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file() and "secrets" not in p.parts)
+    everything += b"".join(
+        p.read_bytes() for p in home.rglob("*") if p.is_file() and "secrets" not in p.parts
+    )
     assert len(everything) > 1000
     for canary in (some_id(1), some_id(2), some_id(3), some_id(4), "金丝雀甲", "canary-9901"):
         assert canary.encode() not in everything
@@ -379,24 +422,51 @@ Engines = Callable[[str], sa.Engine]
 
 
 def opened(department: Department, engines: Engines, **other: object) -> Table:
-    given = {"key": "benefit_id", "updated_at": "updated_at", "columns": ["name"], "page": 10,
-             "cap": Cap(0, 0, department.bench.stop), **other}
+    given = {
+        "key": "benefit_id",
+        "updated_at": "updated_at",
+        "columns": ["name"],
+        "page": 10,
+        "cap": Cap(0, 0, department.bench.stop),
+        **other,
+    }
     return Table(engines(department.url), "benefit", **given)  # type: ignore[arg-type]
 
 
 def test_awkward_text_comes_out_as_it_is(department: Department, engines: Engines) -> None:
-    names = ['a,b', 'say "x"', "back\\slash", "two\nlines", "(brackets)", "", None, " space ", "\\N", "NULL", "'"]
+    names = [
+        "a,b",
+        'say "x"',
+        "back\\slash",
+        "two\nlines",
+        "(brackets)",
+        "",
+        None,
+        " space ",
+        "\\N",
+        "NULL",
+        "'",
+    ]
     department.put(*(department.row(n, 1, name=name) for n, name in enumerate(names)))
     table = opened(department, engines, page=100)
     assert table.everything("", 2**52)["name"].to_list() == names
 
 
 def test_missing_columns_and_tables_are_named(department: Department, engines: Engines) -> None:
-    with pytest.raises(ConfigError, match=r"Table benefit has no column tel, vanished\. It has: .*benefit_id"):
+    with pytest.raises(
+        ConfigError, match=r"Table benefit has no column tel, vanished\. It has: .*benefit_id"
+    ):
         opened(department, engines, columns=["tel", "vanished"])
     with pytest.raises(ConfigError, match="nowhere"):
-        Table(engines(department.url), "nowhere", key="a", updated_at="b", columns=[],
-              cap=Cap(0, 0, department.bench.stop), page=10)
+        Table(
+            engines(department.url),
+            "nowhere",
+            key="a",
+            updated_at="b",
+            columns=[],
+            cap=Cap(0, 0, department.bench.stop),
+            page=10,
+        )
 
 
 def test_the_load_cap_spreads_reading(
@@ -410,7 +480,9 @@ def test_the_load_cap_spreads_reading(
     while (page := table.everything(key, 2**52)).height:
         key = page["benefit_id"][-1]
     assert waits[0] == pytest.approx(0.1, abs=0.01)
-    assert waits[2] > waits[1] > waits[0]  # nothing waited here, so each page has to wait for those before, too
+    assert (
+        waits[2] > waits[1] > waits[0]
+    )  # nothing waited here, so each page has to wait for those before, too
 
 
 def test_a_database_that_is_down_says_so(stack: Settings, engines: Engines) -> None:
@@ -428,9 +500,12 @@ def test_an_account_without_rights_says_so(stack: Settings, engines: Engines) ->
             connection.execute(sa.text("CREATE TABLE secret(a text primary key, b timestamptz)"))
             connection.execute(sa.text("CREATE ROLE t_nobody LOGIN PASSWORD 'x'"))
         try:
-            poor = sa.make_url(url).set(username="t_nobody", password="x").render_as_string(hide_password=False)
-            table = Table(engines(poor), "secret", key="a", updated_at="b", columns=[], page=1,
-                          cap=Cap(0, 0, None))  # type: ignore[arg-type]
+            poor = (
+                sa.make_url(url).set(username="t_nobody", password="x").render_as_string(hide_password=False)
+            )
+            table = Table(
+                engines(poor), "secret", key="a", updated_at="b", columns=[], page=1, cap=Cap(0, 0, None)
+            )  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match=r"refuses \(42501\)\. Grant SELECT"):
                 table.newest()
         finally:

@@ -1,4 +1,4 @@
-"""What connector tests share: a department's database of its own, a connector that is stepped by hand, a reader."""
+"""What connector tests share: a database of one's own, a connector stepped by hand, a reader."""
 
 from __future__ import annotations
 
@@ -98,8 +98,12 @@ class Bench:
         frames = [schema.of_topic(topic).empty()]
         for batch in read_all(self.settings, self.settings.topic(topic)):
             decoded = codec.decode(
-                batch.values, batch.keys, schema.of_topic(topic), registry.writers(topic),
-                key=schema.key_fields(topic), max_bytes=1 << 20,
+                batch.values,
+                batch.keys,
+                schema.of_topic(topic),
+                registry.writers(topic),
+                key=schema.key_fields(topic),
+                max_bytes=1 << 20,
             )
             assert not decoded.bad, decoded.bad
             frames.append(decoded.frame)

@@ -40,7 +40,10 @@ def test_lines_are_those_of_the_file_also_after_a_cell_of_two_lines(tmp_path: Pa
         (b"", "no header line"),
         ("编号,证件号码\n", r"header lacks 记录编号\. The first line must name"),
         ("记录编号,证件号码,证件号码\n", "names 证件号码 twice"),
-        (f"{HEADER}\n1,x,甲\n".encode() + b"\xff\xff\xff\n", "neither UTF-8 nor GB18030: first bad byte near line 3"),
+        (
+            f"{HEADER}\n1,x,甲\n".encode() + b"\xff\xff\xff\n",
+            "neither UTF-8 nor GB18030: first bad byte near line 3",
+        ),
         (f"{HEADER}\n1,\x00,甲\n", "NUL bytes"),
         (f'{HEADER}\n1,x,甲\n2,"y"z,乙\n', "Line 3 is no CSV"),
     ],
@@ -57,8 +60,14 @@ def test_a_header_alone_is_a_file_without_rows(tmp_path: Path) -> None:
 def test_xlsx(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
-    for line in (HEADER.split(","), ["1", "x", "甲"], [2, date(2026, 5, 1), None],
-                 [3.0, datetime(2026, 5, 1, 9, 30), "丙"], [None, None, None], [4, 1.5, "丁"]):  # noqa: DTZ001
+    for line in (
+        HEADER.split(","),
+        ["1", "x", "甲"],
+        [2, date(2026, 5, 1), None],
+        [3.0, datetime.fromisoformat("2026-05-01 09:30:00"), "丙"],
+        [None, None, None],
+        [4, 1.5, "丁"],
+    ):
         sheet.append(line)
     path = tmp_path / "a.xlsx"
     book.save(path)

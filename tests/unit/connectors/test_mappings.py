@@ -68,13 +68,25 @@ def test_what_does_not_fit_is_named_without_its_value(feed: str, change: dict[st
     row = json.loads((Path(__file__).parent / "fixtures" / f"{feed}.json").read_text("utf-8"))["row"]
     (out,) = mapped(department, name, {**row, **change})
     assert out["_problem"].startswith(says)
-    assert next(iter(change.values())) not in out["_problem"].split("(")[0] or len(next(iter(change.values()))) < 2
+    assert (
+        next(iter(change.values())) not in out["_problem"].split("(")[0]
+        or len(next(iter(change.values()))) < 2
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "fen"),
-    [("0", 0), ("-1.5", -150), ("12.30", 1230), ("0.07", 7), ("100.1000", 10010), ("-0.01", -1),
-     ("99999999999999.99", 9999999999999999), (" 7.00 ", 700), ("", None)],
+    [
+        ("0", 0),
+        ("-1.5", -150),
+        ("12.30", 1230),
+        ("0.07", 7),
+        ("100.1000", 10010),
+        ("-0.01", -1),
+        ("99999999999999.99", 9999999999999999),
+        (" 7.00 ", 700),
+        ("", None),
+    ],
 )
 def test_yuan_to_fen_is_exact(text: str, fen: int | None) -> None:
     (out,) = mapped("medical", "settlement", {"setl_id": "S1", "psn_part_amt": text})

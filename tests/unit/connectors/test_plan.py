@@ -7,15 +7,31 @@ from connectors.state import DELETED, LIVE, UNIDENTIFIED, Record
 
 
 def row(micros: int = 100, person: str = "p", content: bytes = b"a", **other: object) -> Row:
-    given = {"record_id": "r", "reason": "" if person else "missing", "deleted": False, "problem": "",
-             "raw_hash": b"raw", **other}
+    given = {
+        "record_id": "r",
+        "reason": "" if person else "missing",
+        "deleted": False,
+        "problem": "",
+        "raw_hash": b"raw",
+        **other,
+    }
     return Row(micros=micros, person=person, hash=content, **given)  # type: ignore[arg-type]
 
 
-def decide(*rows: Row, known: Record | None = None, snapshot: bool = False, table: bool = True,
-           rejected: bytes | None = None) -> Plan:
-    return plan(rows, {"r": known} if known else {}, {"r": rejected} if rejected else {}, snapshot=snapshot,
-                later_read_wins=table)
+def decide(
+    *rows: Row,
+    known: Record | None = None,
+    snapshot: bool = False,
+    table: bool = True,
+    rejected: bytes | None = None,
+) -> Plan:
+    return plan(
+        rows,
+        {"r": known} if known else {},
+        {"r": rejected} if rejected else {},
+        snapshot=snapshot,
+        later_read_wins=table,
+    )
 
 
 def test_first_sight_is_a_create_and_in_a_first_load_a_snapshot() -> None:
