@@ -206,7 +206,6 @@ class Process:
                 self.set("up", f"restarted {self.restarts}×")
             except StackError as e:
                 self.set("failed", str(e))
-                log.warning("%s", e)
                 await self._end()
 
     async def look(self) -> None:

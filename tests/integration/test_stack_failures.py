@@ -169,8 +169,8 @@ def test_a_disk_that_fills_under_kafka_and_is_mended(stack: Settings) -> None:
                 inside = Path(f"/proc/{child.pid}/root") / home.relative_to("/")
                 until(lambda: (run := runfile.read(inside)) and run.ready)
                 port = Ports(inside / "run" / "ports.json").get("kafka")
-                producer = Producer({"bootstrap.servers": f"127.0.0.1:{port}", "message.timeout.ms": 3000})
-                admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"})
+                producer = Producer({"message.timeout.ms": 3000, **client(port)})
+                admin = AdminClient(client(port))
                 admin.create_topics([NewTopic("t", 1, 1)])["t"].result(30)
                 kept = publish(producer, 10)
                 assert kept == 10
@@ -189,7 +189,7 @@ def test_a_disk_that_fills_under_kafka_and_is_mended(stack: Settings) -> None:
                 until(lambda: "the disk is full: make room" in Path(err.name).read_text())
                 (inside / "fill").unlink()
                 until(lambda: publish(producer, 1))
-                assert end_offset(f"127.0.0.1:{port}") > kept
+                assert end_offset(port) > kept
             finally:
                 child.terminate()
                 child.wait(60)
@@ -205,8 +205,12 @@ def publish(producer: Producer, count: int) -> int:
     return sum(good)
 
 
-def end_offset(servers: str) -> int:
-    consumer = Consumer({"bootstrap.servers": servers, "group.id": "g"})
+def client(port: int) -> dict[str, str | int]:
+    return {"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0, "reconnect.backoff.max.ms": 500}
+
+
+def end_offset(port: int) -> int:
+    consumer = Consumer({"group.id": "g", **client(port)})
     try:
         return int(consumer.get_watermark_offsets(TopicPartition("t", 0), timeout=20)[1])
     finally:
