@@ -23,11 +23,11 @@ def demo(
         bool, typer.Option("--once", help="A fixed load, a steady phase, the comparison, one JSON line")
     ] = False,
     people: Annotated[int, typer.Option(min=1000, max=2_000_000, help="People of the county")] = 120_000,
-    rate: Annotated[float | None, typer.Option(min=0.1, help="Rows a second; 500 with --once, else 5")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Rows a second [--once 500, else 5]")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Length of the steady phase (--once)")] = 60.0,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,
     home: Annotated[Path | None, typer.Option(help="Folder of the demo; it is cleared at each start")] = None,
-    patience: Annotated[float, typer.Option(min=1, help="Seconds to wait until the hub is quiet (--once)")] = 180.0,
+    patience: Annotated[float, typer.Option(min=1, help="Longest wait for quiet, seconds (--once)")] = 180.0,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder as it is at the end")] = False,
 ) -> None:
     """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""

@@ -1,1 +1,1 @@
-"""A synthetic county in the departments' own databases, and the independent check of what the hub makes of it."""
+"""A synthetic county in the departments' databases, and an independent check of what the hub makes of it."""

@@ -88,7 +88,7 @@ def frame(
     poor: np.ndarray,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Bills whose parts add up: total = funds + self-pay, funds and self-pay each the sum of their parts (fen)."""
+    """Bills whose parts add up (fen): total = funds + self-pay, and each of these the sum of its parts."""
     n = len(person)
     total = (self_pay / np.where(inpatient, rng.uniform(0.25, 0.45, n), rng.uniform(0.35, 0.7, n))).astype(
         np.int64

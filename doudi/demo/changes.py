@@ -16,7 +16,7 @@ class Change:
     """Rows that one transaction of a department's database changes, or one line of the vital drop folder.
 
     A line lacks its last field, the time of registration: the writer adds it. `late`: the transaction commits
-    seconds after it stamped its rows. `begins`: (what kind, ID, department's key) where a person's first event.
+    seconds after it stamped its rows. `begins`: (kind, ID, department's key) of a person's first event.
     """
 
     database: str

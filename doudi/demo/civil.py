@@ -1,4 +1,4 @@
-"""The tables of the civil affairs bureau: roster, households, benefits; and what became of them after a death."""
+"""Tables of the civil affairs bureau, and what became of them after a death."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Frames = dict[str, pl.DataFrame]
 
 
 def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
-    """Whole households by tier (特困 live alone) until each tier has its share; some in two; leavers; refused."""
+    """Whole households by tier (特困 live alone) until each has its share; some in two; leavers; refused."""
     houses = (
         folk.filter(~pl.col("reserved"))
         .group_by("house", maintain_order=True)
@@ -65,7 +65,7 @@ def on_roster(roster: pl.DataFrame) -> pl.Series:
 def households(
     folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Households known to civil affairs: those with somebody on the roster and one in twelve of the others."""
+    """Households known to civil affairs: with somebody on the roster, and one in twelve of the others."""
     known = folk.join(roster.select("person").unique(), on="person", how="semi")["house"].unique()
     houses = folk["house"].unique(maintain_order=True)
     lucky = houses.filter(pl.Series(rng.random(houses.len()) < 1 / 12))
@@ -98,7 +98,7 @@ def households(
 
 
 def benefits(roster: pl.DataFrame, tables: Frames, today: date, rng: np.random.Generator) -> pl.DataFrame:
-    """Allowances of 低保 and 特困, the two disability subsidies for most, and aid after some of the large bills."""
+    """Allowances, the two disability subsidies for most, and aid after some of the large bills."""
     active = roster.filter((pl.col("status") == "active") & pl.col("tier_code").is_in(["tekun", "dibao"]))
     allowance = active.select(
         "person", pl.col("tier_code").alias("benefit_code"), pl.col("start_date").alias("start_on")
@@ -146,7 +146,7 @@ def benefits(roster: pl.DataFrame, tables: Frames, today: date, rng: np.random.G
 
 
 def after_death(tables: Frames, today: date, rng: np.random.Generator) -> Frames:
-    """Most entries and benefits of the dead were ended in good time, and most funeral subsidies paid; not all."""
+    """Most entries and benefits of the dead were ended in time, most funeral subsidies paid; not all."""
     dead = tables["life_event"].select("person", "event_on")
     tidy = dead.filter(pl.Series(rng.random(dead.height) < 0.6)).with_columns(
         pl.min_horizontal(pl.col("event_on").dt.offset_by("12d"), pl.lit(today)).alias("closed")

@@ -1,4 +1,4 @@
-"""What stands in Redis against what should: missing, extra, duplicate, altered. Reads Redis only, decides nothing."""
+"""What stands in Redis against what should: missing, extra, duplicate, altered. Only reads Redis."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Connectors:
         return {**named, "feeds": feeds}
 
     def pending(self) -> str:
-        """Which feeds have not published their first load whole. Raises ComponentFailed if a connector ended."""
+        """Feeds whose first load is not yet published whole. Raises ComponentFailed if a connector ended."""
         for department, child in self._running.items():
             if child.poll() is not None:
                 log = self._logs[department]

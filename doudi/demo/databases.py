@@ -1,4 +1,4 @@
-"""The county's records into the departments' own PostgreSQL databases and the drop folder, as they would stand there."""
+"""The county's records as they stand in the departments' own PostgreSQL databases and the drop folder."""
 
 from __future__ import annotations
 

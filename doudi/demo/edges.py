@@ -237,7 +237,7 @@ def _lines(scene: _Scene, _: int) -> None:
 
 
 def _tiers(scene: _Scene, _: int) -> None:
-    """Entered after the bill, left after it, ends today or tomorrow, begins tomorrow, two tiers, refused, deleted."""
+    """Entered or left after the bill, ends or begins today or tomorrow, two tiers, refused, deleted."""
     for start, end, status in (
         (0, None, "active"),
         (-1, None, "active"),
@@ -319,7 +319,7 @@ def _deaths(scene: _Scene, _: int) -> None:
 
 
 def _homes(scene: _Scene, turn: int) -> None:
-    """A household beyond its line together; one whose member moved in today; one whose dead member's bill counts."""
+    """A household beyond its line together; one joined today; one whose dead member's bill counts."""
     house = f"HX{turn:05d}"
     # As many days ago the second member joined or left: today out, today in, only tomorrow.
     for suffix, second in (

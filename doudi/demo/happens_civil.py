@@ -9,7 +9,8 @@ from doudi.demo.civil import TIER_MILLIONS
 from doudi.demo.world import Maker, World
 
 ENTRY = (
-    "INSERT INTO low_income_member (entry_id, id_number, name, tel, household_no, tier_code, status, start_date, "
+    "INSERT INTO low_income_member (entry_id, id_number, name, tel, household_no, tier_code, "
+    "status, start_date, "
     f"division, deleted, updated_at) VALUES (%s, %s, %s, %s, %s, %s, 'active', {TODAY}, %s, false, {NOW})"
 )
 MEMBER = (

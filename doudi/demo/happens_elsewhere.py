@@ -9,8 +9,8 @@ from doudi.demo.changes import NOW, TODAY, Change
 from doudi.demo.world import Maker, World
 
 CARD = (
-    "INSERT INTO disabled_card (card_no, name, certno, category, grade, status, first_issue_date, issue_date, "
-    "assess_date, tel, division, updated_at) "
+    "INSERT INTO disabled_card (card_no, name, certno, category, grade, status, first_issue_date, "
+    "issue_date, assess_date, tel, division, updated_at) "
     f"VALUES (%s, %s, %s, %s, %s, 'active', {TODAY}, {TODAY}, {TODAY}, %s, %s, {NOW})"
 )
 
@@ -99,7 +99,7 @@ def died(w: World) -> Change | None:
 
 def revoked(w: World) -> Change | None:
     """A death registered for the wrong person is taken back."""
-    if len(w.deaths) < 3 or (line := w.pop(w.deaths)) is None:  # noqa: PLR2004
+    if len(w.deaths) < 3 or (line := w.pop(w.deaths)) is None:
         return None
     return Change("vital", line=(*line[:3], "撤销", *line[4:]))
 

@@ -1,4 +1,4 @@
-"""What happens in the medical insurance bureau: bills mostly, their reversal and correction, identity marks."""
+"""What happens in medical insurance: bills mostly, their reversal and correction, identity marks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from doudi.demo.keys import BAD_IDS
 from doudi.demo.world import Maker, World
 
 SETL = (
-    "INSERT INTO setl_d (setl_id, psn_no, psn_name, certno, tel, setl_time, begndate, enddate, insutype, med_type, "
-    "insu_admdvs, fixmedins_code, medfee_sumamt, inscp_scp_amt, hifp_pay, fund_pay_sumamt, psn_part_amt, "
-    "psn_cash_pay, refd_setl_flag, vali_flag, dise_codg, resd_division, updt_time) VALUES (%s, %s, %s, %s, %s, "
+    "INSERT INTO setl_d (setl_id, psn_no, psn_name, certno, tel, setl_time, begndate, enddate, insutype, "
+    "med_type, insu_admdvs, fixmedins_code, medfee_sumamt, inscp_scp_amt, hifp_pay, fund_pay_sumamt, "
+    "psn_part_amt, psn_cash_pay, refd_setl_flag, vali_flag, dise_codg, resd_division, updt_time) "
+    "VALUES (%s, %s, %s, %s, %s, "
     f"now(), {TODAY}, {TODAY}, '390', '21', '990101', 'H99010100001', %s, %s, %s, %s, %s, %s, %s, '1', "
     f"'J06.900', %s, {NOW})"
 )
@@ -182,7 +183,8 @@ def marked(w: World) -> Change | None:
         "medical",
         (
             (
-                f"UPDATE psn_insu_d SET psn_idet_type = %s, idet_begndate = {TODAY}, idet_enddate = NULL, updt_time = {NOW} "
+                f"UPDATE psn_insu_d SET psn_idet_type = %s, idet_begndate = {TODAY}, "
+                f"idet_enddate = NULL, updt_time = {NOW} "
                 "WHERE psn_no = %s",
                 (entry[2], w.policy[entry[1]]),
             ),

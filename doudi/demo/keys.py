@@ -117,7 +117,7 @@ def without_id(tables: Frames, count: int, rng: np.random.Generator) -> tuple[Fr
 
 
 def stamped(frame: pl.DataFrame, table: str, now: datetime, rng: np.random.Generator) -> pl.DataFrame:
-    """When each row was last touched: a third in nightly batches that share one timestamp, all before `now`."""
+    """When each row was last touched: a third in nightly batches that share a timestamp, all before `now`."""
     if "touched" in frame.columns:
         return frame
     n = frame.height

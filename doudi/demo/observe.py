@@ -20,7 +20,7 @@ from wire.settings import Settings
 
 
 class Observer(threading.Thread):
-    """Follows the stream of cases and remembers when each condition could first be read standing (UTC seconds)."""
+    """Follows the stream of cases; remembers when each condition could first be read (UTC seconds)."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="observer", daemon=True)

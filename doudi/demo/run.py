@@ -135,7 +135,8 @@ def _fill(settings: Settings, options: Options, say: Callable[[str], None]) -> t
     databases.create(departments)
     rows = databases.load(county, departments)
     say(
-        f"{options.people:,} people, {rows:,} rows in the departments' databases after {time.monotonic() - began:.1f} s"
+        f"{options.people:,} people, {rows:,} rows in the departments' databases "
+        f"after {time.monotonic() - began:.1f} s"
     )
     return county, departments
 
@@ -156,7 +157,7 @@ def _postgres(settings: Settings) -> str:
 
 
 def fresh_home(home: Path, options: Options) -> None:
-    """An empty folder with the demo's mark; an older demo there is cleared away, anything else is left alone."""
+    """An empty folder with the demo's mark; an older demo there is cleared away, anything else stays."""
     run = runfile.read(home)
     if run is not None and run.alive:
         raise DemoFolder(
@@ -221,7 +222,8 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
         observer.stop()
         latencies = delays(written.began, observer.seen, secrets_of(demo.settings).linking)
         say(
-            f"steady: {written.rows:,} rows, {written.rate:.0f}/s, slowest commit {written.slowest_ms:.0f} ms; "
+            f"steady: {written.rows:,} rows, {written.rate:.0f}/s, "
+            f"slowest commit {written.slowest_ms:.0f} ms; "
             f"{len(latencies)} of {len(written.began)} conditions timed"
         )
         compared = check(demo)

@@ -13,7 +13,7 @@ from doudi.demo.county import County
 
 
 class World:
-    """The county as the stream of changes knows it. Lists hold (key, person, …) of rows that may change again."""
+    """The county as the stream knows it. Lists hold (key, person, …) of rows that may change again."""
 
     def __init__(self, county: County, seed: int) -> None:
         """Take what later changes refer to out of the county's tables."""

@@ -151,7 +151,7 @@ class Writer:
         return sorted(began, key=lambda b: b.committed)[-last:]
 
     def write(self, changes: Iterable[Change], rate: float, stop: threading.Event | None = None) -> Written:
-        """Write `changes` at `rate` rows a second, evenly; returns when all are committed or `stop` is set."""
+        """Write `changes` evenly, `rate` rows a second; returns when all are committed or `stop` is set."""
         lanes: dict[str, _Lane] = {d: _Database(d, self._departments.url(d)) for d in DATABASES}
         lanes["late"] = _Database("late", self._departments.url("medical"), LATE_S, 1.0)
         lanes["vital"] = _Files(self._departments)

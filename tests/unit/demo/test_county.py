@@ -1,4 +1,4 @@
-"""The generator: equal seeds give equal counties, every ID is valid and impossible, shares are as published."""
+"""The generator: equal seeds, equal counties; every ID is valid and impossible; shares are as published."""
 
 from __future__ import annotations
 
