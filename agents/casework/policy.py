@@ -33,13 +33,12 @@ def due(settings: Settings, today: date | None = None) -> Callable[[date, int], 
     A calendar that does not know today stops casework at its start: somebody is there to mend it. One that
     ends before a deadline later costs that case its date, never the case: None, counted as ``undated``.
     """
-    known = calendar.load(settings.calendar)
-    known.add_working_days(today or local_day(int(time.time() * 1000)), 0)
+    calendar.is_working_day(today or local_day(int(time.time() * 1000)), settings.calendar)
 
     @cache
     def of(day: date, days: int) -> date | None:
         try:
-            return known.add_working_days(day, days)
+            return calendar.add_working_days(day, days, settings.calendar)
         except Permanent as error:
             log.error("A case opened on %s has no deadline: %s", day, error)
             return None

@@ -38,11 +38,15 @@ _APPLY = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return 'held' end
 local at = redis.call('HGET', KEYS[1], ARGV[1]) or '0'
 if at ~= ARGV[2] then return at end
-for _, command in ipairs(cjson.decode(ARGV[4])) do redis.call(unpack(command)) end
+for _, command in ipairs(cjson.decode(ARGV[4])) do
+  local answer = redis.call(unpack(command))
+  if command[1] == 'HINCRBY' and answer == 0 then redis.call('HDEL', command[2], command[3]) end
+end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return ARGV[3]
 """
-"""Compare the position, apply, move it on. One script is one unit in memory and in the append-only file."""
+"""Compare the position, apply, move it on. One script is one unit in memory and in the append-only file.
+A count that is back at nothing goes, so that a rebuild, which never saw it rise, gives the same."""
 
 AGAIN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError)
 """Redis is away or loading: wait for it; meanwhile Kafka keeps everything."""

@@ -63,7 +63,7 @@ def key() -> str:
     return uuid.uuid4().hex
 
 
-def wait(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait(what: Callable[[], Any], seconds: float = 90.0) -> Any:
     """The first true answer within so many seconds."""
     until = time.monotonic() + seconds
     while True:
