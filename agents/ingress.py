@@ -13,13 +13,12 @@ import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any, NoReturn
-
-import polars as pl
 
 from agents.app import build
 from agents.app import run as run_app
+from agents.intake import CODE, ID_INSIDE, LOCAL, Refused, fields_of
 from agents.slices import Slice
 from domain import persons
 from domain.persons import BadId
@@ -35,19 +34,10 @@ from wire.settings import Settings
 
 log = logging.getLogger("doudi.ingress")
 
-LOCAL = timezone(timedelta(hours=8))
-ENVELOPE = frozenset({
-    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
-    "occurred_at", "published_at",
-})  # fmt: skip
 OPS = ("create", "update", "delete", "snapshot")
 IDENTITY = ("id_number", "name", "telephone", "address")
-_DERIVED = {"household_key": "household_no", "guardian_key": "guardian_id_number"}
-_ID_INSIDE = re.compile(r"[0-9]{17}[0-9Xx]")
-_CODE = re.compile(r"[0-9A-Za-z_.:\-]{0,64}")
 _DIVISION = re.compile(r"[0-9]{0,12}")
 _REMEMBERED = 200_000
-_INT: dict[pl.DataType, int] = {pl.Int32(): 2**31, pl.Int64(): 2**63}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +47,6 @@ class Message:
     topic: str
     key: bytes
     value: bytes
-
-
-class _Refused(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
 
 
 Row = tuple[str, dict[str, Any]]
@@ -104,7 +88,7 @@ class Ingress:
         for place, record in zip(decoded.index.tolist(), decoded.frame.iter_rows(named=True), strict=True):
             try:
                 rows += self._record(department, record)
-            except _Refused as no:
+            except Refused as no:
                 refused.append((place, no.reason, no.detail))
         public, now = self._secrets.hub.public, self._clock()
         for place, reason, detail in refused:
@@ -147,10 +131,10 @@ class Ingress:
         identity = self._identity(record["sealed_identity"])
         division: str = record["division"]
         record_id: str = record["record_id"]
-        if _ID_INSIDE.search(record_id):
+        if ID_INSIDE.search(record_id):
             record_id = persons.record_key(record_id, self._secrets.linking)
         deleted = record["op"] == "delete"
-        fields = {} if deleted else _fields(topic, record["fields"])
+        fields = {} if deleted else fields_of(topic, record["fields"])
         row = {
             "source": record["source"],
             "source_epoch": record["source_epoch"],
@@ -185,32 +169,28 @@ class Ingress:
             target = of(topic)
             load.of_topic(topic)
         except (KeyError, UnknownTopic):
-            raise _Refused("wrong_schema", "no such department topic; see schemas/topics.py") from None
+            raise Refused("wrong_schema", "no such department topic; see schemas/topics.py") from None
         if target.family != "department" or topic != target.name or target.owner != department:
-            raise _Refused("wrong_schema", f"intake.{department} may not publish to that topic")
+            raise Refused("wrong_schema", f"intake.{department} may not publish to that topic")
         if record["op"] not in OPS:
-            raise _Refused("wrong_schema", f"op is none of {', '.join(OPS)}")
+            raise Refused("wrong_schema", f"op is none of {', '.join(OPS)}")
         if not _DIVISION.fullmatch(record["division"]):
-            raise _Refused("wrong_schema", "division is not of at most 12 digits")
-        if (
-            not _CODE.fullmatch(record["source"])
-            or not record["source"]
-            or _ID_INSIDE.search(record["source"])
-        ):
-            raise _Refused("wrong_schema", "source is not the name of a feed")
+            raise Refused("wrong_schema", "division is not of at most 12 digits")
+        if not CODE.fullmatch(record["source"]) or not record["source"] or ID_INSIDE.search(record["source"]):
+            raise Refused("wrong_schema", "source is not the name of a feed")
         if not record["record_id"]:
-            raise _Refused("wrong_schema", "record_id is empty")
+            raise Refused("wrong_schema", "record_id is empty")
         return topic
 
     def _identity(self, sealed: bytes) -> dict[str, str]:
         try:
             opened = json.loads(open_sealed(self._secrets.hub.private, sealed))
         except (CannotOpen, ValueError):
-            raise _Refused(
+            raise Refused(
                 "bad_seal", "sealed_identity does not open: seal JSON to the hub's public key"
             ) from None
         if not isinstance(opened, dict) or not all(v is None or isinstance(v, str) for v in opened.values()):
-            raise _Refused("bad_seal", "sealed_identity is not a JSON object of texts")
+            raise Refused("bad_seal", "sealed_identity is not a JSON object of texts")
         return {k: v for k, v in opened.items() if v}
 
     def _keys(self, topic: str, identity: Mapping[str, str], division: str) -> dict[str, str | None]:
@@ -267,52 +247,6 @@ class Ingress:
                 "sealed": seal_to(self._secrets.hub.public, text) if state == "unidentified" else b"",
             },
         )
-
-
-def _fields(topic: str, text: str) -> dict[str, Any]:
-    """The department's fields as the topic's schema wants them. Refuses what is unknown or does not fit."""
-    try:
-        given = json.loads(text)
-    except ValueError:
-        raise _Refused("undecodable", "fields is not JSON") from None
-    if not isinstance(given, dict):
-        raise _Refused("undecodable", "fields is not a JSON object")
-    known = {n: t for n, t in load.of_topic(topic).dtypes.items() if n not in ENVELOPE and n not in _DERIVED}
-    if given.keys() - known.keys():
-        # not named: a field's name is the producer's text, and may be anything
-        raise _Refused("wrong_schema", f"fields holds {len(given.keys() - known.keys())} unknown to {topic}")
-    return {
-        name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None
-    }
-
-
-def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
-    no = _Refused("wrong_schema", f"{name} of {topic} is not of type {dtype}")
-    try:
-        if dtype == pl.Date:
-            return date.fromisoformat(value)
-        if isinstance(dtype, pl.Datetime):
-            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-            moment = moment or datetime.fromtimestamp(value / 1000, UTC)
-            return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
-    except (ValueError, TypeError, OverflowError, OSError):
-        raise no from None
-    if dtype in _INT:
-        if type(value) is int and -_INT[dtype] <= value < _INT[dtype]:
-            return value
-    elif dtype == pl.Boolean:
-        if isinstance(value, bool):
-            return value
-    elif dtype == pl.Float64:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    elif isinstance(value, str):
-        if _CODE.fullmatch(value) and not _ID_INSIDE.search(value):
-            return value
-        raise _Refused(
-            "wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out"
-        )
-    raise no
 
 
 def run(settings: Settings) -> NoReturn:

@@ -9,24 +9,20 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
-from itertools import accumulate
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
-from connectors import link
+from connectors import identities, link
 from connectors.catalogue import Feed
-from connectors.errors import KafkaDown, Permanent
 from connectors.mapping import ENVELOPE, Mapping, apply
 from connectors.outflow import Outflow
 from connectors.plan import Plan, Row, plan
-from connectors.state import Changes, Envelope, State
-from domain.sealing import CannotOpen, Forgotten, index_entries, seal_to
-from schemas import codec, load
+from connectors.sending import Sender, instant
+from connectors.state import DELETED, Changes, State
+from domain.sealing import seal_to
+from schemas import load
 from schemas.topics import of
-from wire.errors import DeliveryFailed, WireError
-from wire.kafka import Publisher
 from wire.registry import Registry
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -36,12 +32,6 @@ log = logging.getLogger("doudi.connector")
 LOCAL = timezone(timedelta(hours=8))
 BAD_ROW = "bad_row"
 """Reason in hub.quarantine of a department's row that does not fit its mapping."""
-
-_ACK_WAIT_S = 5.0
-
-
-class Stopped(Exception):
-    """The process is asked to stop; nothing was committed."""
 
 
 def utc_now() -> datetime:
@@ -74,8 +64,11 @@ class Outlet:
     outflow: Outflow
     stop: threading.Event
     clock: Callable[[], datetime] = utc_now
-    on_rejected: Callable[[str, int, str], None] | None = None
-    _publisher: Publisher | None = field(default=None, repr=False)
+    sender: Sender = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """One producer for all feeds."""
+        self.sender = Sender(self.settings, self.registry, self.stop)
 
     def today(self) -> date:
         """The local day."""
@@ -136,8 +129,11 @@ class Outlet:
         )
         changes.records, changes.rejected = made.records, made.rejected
         counts.stale = made.stale
-        with self._sending() as out:
-            counts.identities = self._identities(out, feed, frame, rows, changes)
+        now = self.clock()
+        with self.sender as out:
+            counts.identities = identities.publish(
+                out, self.secrets, self.state, feed.source, frame, changes, now
+            )
             self._records(out, feed, frame, made, snapshot=snapshot)
             self._unidentified(out, feed, frame, rows, made)
             self._quarantine(out, feed, frame, rows, made)
@@ -146,15 +142,7 @@ class Outlet:
         counts.resolved = len(made.unidentified) - counts.unidentified
         counts.rejected = len(made.quarantine)
 
-    def _sending(self) -> _Sending:
-        if self._publisher is None:
-            try:
-                self._publisher = Publisher(self.settings)
-            except WireError as error:
-                raise _ours(error) from error
-        return _Sending(self, self._publisher)
-
-    def _records(self, out: _Sending, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool) -> None:
+    def _records(self, out: Sender, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool) -> None:
         topic = of(feed.topic).backlog if snapshot else feed.topic
         now = self.clock()
         empty = [pl.lit(None).alias(f) for f in load.of_topic(feed.topic).dtypes if f not in ENVELOPE]
@@ -167,71 +155,15 @@ class Outlet:
                 pl.Series("record_version", [v for _, _, v in some]),
                 pl.lit(feed.source).alias("source"),
                 pl.lit(feed.epoch, pl.Int32).alias("source_epoch"),
-                _time(now).alias("published_at"),
+                instant(now).alias("published_at"),
             )
             if persons is not None:
                 chosen = chosen.with_columns(pl.Series("person_key", persons), *empty)
             event_id = pl.format("{}:{}:{}:{}", "record_id", "source_epoch", "record_version", "op")
             out.frame(topic, chosen.with_columns(event_id.alias("event_id")), "person_key")
 
-    def _identities(
-        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], changes: Changes
-    ) -> int:
-        """Publish the identity of each person of whom this feed says something new; how many."""
-        says: dict[str, dict[str, str]] = {}
-        divisions: dict[str, str] = {}
-        for key, guardian in link.guardians(frame).items():
-            says[key], divisions[key] = guardian, ""
-        for row, identity, division in zip(
-            rows, link.identities(frame), frame["division"].to_list(), strict=True
-        ):
-            if row.person and not row.deleted:
-                says[row.person] = {**says.get(row.person, {}), **identity}
-                divisions[row.person] = division
-        hashes = {p: link.identity_hash(self.secrets.index, i) for p, i in says.items()}
-        said = self.state.said(feed.source, list(says))
-        news = [p for p in says if said.get(p) != hashes[p]]
-        if not news:
-            return 0
-        before = self.state.identities(news)
-        vault, index = self.secrets.vault, self.secrets.index
-        changed: list[str] = []
-        entries: list[list[str]] = []
-        for person in news:
-            old = self._opened(person, before.get(person))
-            merged = {**old, **says[person]}
-            changes.said[person] = hashes[person]
-            if merged != old:
-                changes.identities[person] = Envelope(vault.key_id, *vault.seal(person, merged))
-                changed.append(person)
-                entries.append(index_entries(index, merged))
-        sealed = [changes.identities[p] for p in changed]
-        out.frame(
-            "hub.identity",
-            pl.DataFrame(
-                {
-                    "person_key": pl.Series(changed, dtype=pl.String),
-                    "key_id": pl.Series([s.key_id for s in sealed], dtype=pl.String),
-                    "wrapped_key": pl.Series([s.wrapped for s in sealed], dtype=pl.Binary),
-                    "sealed": pl.Series([s.sealed for s in sealed], dtype=pl.Binary),
-                    "index": _lists(entries),
-                    "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
-                }
-            ).with_columns(pl.lit(feed.source).alias("source"), _time(self.clock()).alias("updated_at")),
-            "person_key",
-        )
-        return len(changed)
-
-    def _opened(self, person: str, envelope: Envelope | None) -> dict[str, str | None]:
-        if envelope is None:
-            return {}
-        try:
-            return self.secrets.vault.open(person, *envelope)
-        except (CannotOpen, Forgotten):
-            return {}
-
     def _unidentified(
-        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
+        self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
     ) -> None:
         out.rows(
             "hub.unidentified",
@@ -252,7 +184,7 @@ class Outlet:
         )
 
     def _quarantine(
-        self, out: _Sending, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
+        self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
     ) -> None:
         """Rows that do not fit: kept whole, sealed, under the topic that they were meant for."""
         out.rows(
@@ -313,8 +245,8 @@ class Outlet:
                 resolved.append(
                     {**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""}
                 )
-            changes.records[record_id] = before._replace(version=version, hash=b"", kind=1)
-        with self._sending() as out:
+            changes.records[record_id] = before._replace(version=version, hash=b"", kind=DELETED)
+        with self.sender as out:
             out.rows(feed.topic, deletes)
             out.rows("hub.unidentified", resolved)
         self.state.commit(feed.source, changes)
@@ -324,85 +256,9 @@ class Outlet:
 
     def heartbeats(self, rows: Sequence[dict[str, Any]], partitions: int) -> None:
         """Send each to every partition of hub.heartbeat."""
-        with self._sending() as out:
+        with self.sender as out:
             for partition in range(partitions):
                 out.rows("hub.heartbeat", rows, partition)
-
-    def acknowledge(self, publisher: Publisher) -> None:
-        """Wait until Kafka has everything; says so while it waits. Raises Stopped, KafkaDown, Permanent."""
-        while True:
-            try:
-                publisher.flush(_ACK_WAIT_S)
-                return
-            except DeliveryFailed as error:
-                if not len(publisher):
-                    raise
-                if self.stop.is_set():
-                    raise Stopped from None
-                log.warning("%s", error)
-
-    def forget_publisher(self) -> None:
-        """After a failure: a new producer, so that nothing half-sent comes along later under an old page."""
-        self._publisher = None
-
-
-class _Sending:
-    """One page's messages; leaving the block waits for Kafka's acknowledgement of all of them."""
-
-    def __init__(self, outlet: Outlet, publisher: Publisher) -> None:
-        self._outlet, self._publisher, self._any = outlet, publisher, False
-
-    def __enter__(self) -> _Sending:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None and self._any:
-            try:
-                self._outlet.acknowledge(self._publisher)
-            except WireError as failure:
-                self._outlet.forget_publisher()
-                raise _ours(failure) from failure
-        elif isinstance(error, WireError):
-            self._outlet.forget_publisher()
-            raise _ours(error) from error
-
-    def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], partition: int = -1) -> None:
-        """Queue encoded messages."""
-        self._any = True
-        self._publisher.send_all(self._outlet.settings.topic(topic), keys, values, partition)
-
-    def frame(self, topic: str, frame: pl.DataFrame, key: str) -> None:
-        """Encode and queue a frame's rows, keyed by one column."""
-        if not frame.height:
-            return
-        schema = load.of_topic(topic)
-        chosen = frame.select(pl.col(c).cast(t) for c, t in schema.dtypes.items())
-        values = codec.encode_frame(schema, chosen, self._outlet.registry.id_of(topic))
-        self.send(topic, [k.encode() for k in chosen[key].to_list()], values)
-
-    def rows(self, topic: str, rows: Sequence[dict[str, Any]], partition: int = -1) -> None:
-        """Encode and queue rows; the key is what schemas/topics.py says."""
-        if not rows:
-            return
-        keys = [":".join(str(row[f]) for f in load.key_fields(topic)).encode() for row in rows]
-        values = codec.encode(load.of_topic(topic), rows, self._outlet.registry.id_of(topic))
-        self.send(topic, keys, values, partition)
-
-
-def _ours(error: WireError) -> KafkaDown | Permanent:
-    return KafkaDown(str(error)) if error.family == "transient" else Permanent(str(error))
-
-
-def _time(moment: datetime) -> pl.Expr:
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return pl.lit(utc, pl.Datetime("us")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
-
-
-def _lists(rows: list[list[str]]) -> pl.Series:
-    """A column of lists, built flat: a Series for each row costs forty times as much."""
-    offsets = pa.array([0, *accumulate(map(len, rows))], pa.int32())
-    flat = pa.array([v for row in rows for v in row], pa.string())
-    return pl.Series(pa.ListArray.from_arrays(offsets, flat), dtype=pl.List(pl.String))
 
 
 def _rows_of(frame: pl.DataFrame, fields: list[str], key: bytes) -> list[Row]:

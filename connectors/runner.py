@@ -18,7 +18,8 @@ from connectors.catalogue import Catalogue, Feed, mappings
 from connectors.errors import SourceDown, Transient
 from connectors.folders import FolderFeed
 from connectors.outflow import Outflow
-from connectors.publish import Outlet, Stopped, utc_now
+from connectors.publish import Outlet, utc_now
+from connectors.sending import Stopped
 from connectors.sources.sql import Cap, Table, engine
 from connectors.state import State
 from connectors.tables import TableFeed

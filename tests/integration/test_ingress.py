@@ -191,6 +191,8 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("wrong_schema", {"fields": '{"psn_part_amt_fen": 1e300}'}, "is not of type"),
     ("wrong_schema", {"fields": '{"psn_part_amt_fen": 9223372036854775808}'}, "is not of type"),
     ("wrong_schema", {"fields": '{"begndate": "soon"}'}, "begndate of medical.settlement"),
+    ("wrong_schema", {"fields": '{"begndate": "0001-01-01"}'}, "begndate of medical.settlement"),
+    ("wrong_schema", {"fields": '{"setl_time": 1e17}'}, "setl_time of medical.settlement"),
     ("wrong_schema", {"fields": '{"major_disease": 1}'}, "major_disease"),
     (
         "wrong_schema",
