@@ -26,7 +26,7 @@ FONTS = "fonts-noto-cjk"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-class Failed(Exception):  # noqa: N818 - named for what is the case
+class Failed(Exception):
     """A step that cannot go on; the message says what, where and how to mend."""
 
     def __init__(self, what: str, where: str, mend: str) -> None:

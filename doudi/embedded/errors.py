@@ -34,13 +34,13 @@ class StackError(Exception):
         return "\n".join(lines)
 
 
-class AlreadyRunning(StackError):  # noqa: N818 - named for what is the case
+class AlreadyRunning(StackError):
     """Another supervisor holds this home."""
 
     code = "already_running"
 
 
-class NotRunning(StackError):  # noqa: N818
+class NotRunning(StackError):
     """No supervisor runs on this home."""
 
     code = "not_running"
@@ -52,25 +52,25 @@ class ArtifactError(StackError):
     code = "artifact"
 
 
-class PortTaken(StackError):  # noqa: N818
+class PortTaken(StackError):
     """A remembered or chosen port is used by another program."""
 
     code = "port_taken"
 
 
-class FolderUnusable(StackError):  # noqa: N818
+class FolderUnusable(StackError):
     """A folder cannot be written to, entered or has no room left."""
 
     code = "folder"
 
 
-class ComponentFailed(StackError):  # noqa: N818
+class ComponentFailed(StackError):
     """A supervised process ended while starting or never became healthy."""
 
     code = "component_failed"
 
 
-class Unreachable(StackError):  # noqa: N818
+class Unreachable(StackError):
     """A component given by URL does not answer or refuses us."""
 
     code = "unreachable"

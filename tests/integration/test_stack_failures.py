@@ -42,7 +42,7 @@ def doudi(
     """Run the command to its end."""
     command = [*before, sys.executable, "-m", "doudi", *arguments]
     env = {**os.environ, **environment(settings), "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=400, check=False)
 
 
 def given(stack: Settings, home: Path, **other: object) -> Settings:
@@ -106,11 +106,10 @@ def test_wrong_password_of_postgres(stack: Settings) -> None:
 
 def test_wrong_password_of_kafka(stack: Settings) -> None:
     login = {"kafka": "", "kafka_user": "hub", "kafka_password": SecretStr("right-one")}
-    with folder() as home, running(given(stack, home, **login), hub=False) as secured:
-        with folder() as other:
-            wrong = given(secured, other, kafka_password=SecretStr("wrong-one"))
-            done = doudi(wrong, "up", "--only-stack")
-            right = doudi(given(secured, other), "init")
+    with folder() as home, running(given(stack, home, **login), hub=False) as secured, folder() as other:
+        wrong = given(secured, other, kafka_password=SecretStr("wrong-one"))
+        done = doudi(wrong, "up", "--only-stack")
+        right = doudi(given(secured, other), "init")
     assert done.returncode == 2
     assert "refuses user hub" in done.stderr
     assert "DOUDI_KAFKA_PASSWORD" in done.stderr
@@ -157,8 +156,10 @@ def test_a_full_disk(stack: Settings) -> None:
 
 
 @linux_only
+@pytest.mark.timeout(1200)
 def test_a_disk_that_fills_under_kafka_and_is_mended(stack: Settings) -> None:
-    """The message names the disk; once there is room Kafka comes back by itself, with everything acknowledged."""
+    """The message names the disk; once there is room Kafka comes back by itself, with everything
+    acknowledged."""
     with folder() as home, small_disk(home, "size=40m,mode=755") as before:
         settings = given(stack, home, kafka="")
         env = {**os.environ, **environment(settings), "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -217,7 +218,7 @@ def end_offset(port: int) -> int:
         consumer.close()
 
 
-def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about"

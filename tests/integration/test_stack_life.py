@@ -1,4 +1,5 @@
-"""One stack through its life: a killed broker, a killed supervisor, a restart; state, ports and clients survive."""
+"""One stack through its life: a killed broker, a killed supervisor, a restart; state, ports and clients
+survive."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 import redis
 import sqlalchemy as sa
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -28,7 +30,7 @@ from wire.settings import Settings
 COMPONENTS = {"kafka", "registry", "valkey", "postgres"}
 
 
-def until(condition: Callable[[], object], seconds: float = 180.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about"
@@ -40,7 +42,7 @@ def doudi(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[st
         [sys.executable, "-m", "doudi", *arguments],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
         env={**os.environ, **environment(settings)},
     )
@@ -123,6 +125,7 @@ def check(settings: Settings) -> None:
         assert registry.id_of("hub.tick") > 0
 
 
+@pytest.mark.timeout(1200)
 def test_a_life() -> None:
     with folder() as home:
         settings = fresh(home)
@@ -162,6 +165,7 @@ def test_a_life() -> None:
             assert not left(home)
 
 
+@pytest.mark.timeout(900)
 def test_three_brokers_survive_the_loss_of_one(stack: Settings) -> None:
     """Replicated three times, two in sync: what is acknowledged while one broker is dead is kept."""
     with folder() as home:

@@ -1,4 +1,5 @@
-"""docker-compose.yml as far as it can be judged without Docker: structure, references, names, and our own commands."""
+"""docker-compose.yml as far as it can be judged without Docker: structure, references, names, and our own
+commands."""
 
 from __future__ import annotations
 
@@ -23,10 +24,9 @@ TEXT = (Path(__file__).parents[3] / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BROKERS = ("kafka1", "kafka2", "kafka3")
-KNOWN = {
-    "image", "restart", "entrypoint", "command", "environment", "volumes", "depends_on", "healthcheck", "ports",
-    "secrets",
-}  # fmt: skip
+KNOWN = set(
+    ["image", "restart", "entrypoint", "command", "environment", "volumes", "depends_on", "healthcheck", "ports", "secrets"]
+)
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
 
 

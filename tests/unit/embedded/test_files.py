@@ -7,7 +7,9 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
+from pydantic import SecretStr
 
 from doudi.embedded import runfile
 from doudi.embedded.artifacts import LOCK, ROOTS, read_lock
@@ -15,6 +17,7 @@ from doudi.embedded.errors import ArtifactError, FolderUnusable, PortTaken
 from doudi.embedded.hub import environment
 from doudi.embedded.ports import RANGE, Ports
 from tests.stack import fresh
+from wire.settings import Settings
 
 
 def test_a_port_is_remembered(tmp_path: Path) -> None:
@@ -65,8 +68,6 @@ def test_a_password_is_never_shown(url: str, shown: str) -> None:
 
 
 def test_settings_take_the_urls_of_what_runs(tmp_path: Path) -> None:
-    import psutil
-
     me = psutil.Process()
     (tmp_path / "run").mkdir()
     run = runfile.RunFile(
@@ -80,10 +81,6 @@ def test_settings_take_the_urls_of_what_runs(tmp_path: Path) -> None:
 
 
 def test_a_child_reads_the_settings_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pydantic import SecretStr
-
-    from wire.settings import Settings
-
     parent = fresh(tmp_path, kafka="k:1", kafka_password=SecretStr("s"), partitions=7, namespace="n.")
     for name, value in environment(parent).items():
         monkeypatch.setenv(name, value)

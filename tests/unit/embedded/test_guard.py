@@ -96,9 +96,8 @@ def test_the_watchdog_ends_what_the_run_file_names(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", SLEEP])
     other = subprocess.Popen([sys.executable, "-c", SLEEP])
     run = tmp_path / "stack.json"
-    run.write_text(json.dumps({"processes": [
-        {"pid": child.pid, "mark": SLEEP}, {"pid": other.pid, "mark": "another program"}, {"pid": 0, "mark": ""},
-    ]}))  # fmt: skip
+    named = [(child.pid, SLEEP), (other.pid, "another program"), (0, "")]
+    run.write_text(json.dumps({"processes": [{"pid": pid, "mark": mark} for pid, mark in named]}))
     watchdog = subprocess.Popen(
         [sys.executable, "-IS", str(GUARD), "--watch", str(run)], stdin=subprocess.PIPE
     )
