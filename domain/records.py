@@ -40,7 +40,7 @@ class Kept:
 
     topic: str
     subject: str = "person_key"
-    key: tuple[str, ...] = ("source", "record_id")
+    key: tuple[str, ...] = ("record_id", "source")
     order: tuple[str, ...] = ("source_epoch", "record_version", "lane", '"offset"')
     gone: str = "op = 'delete'"
     caused_at: str = "published_at"
@@ -81,7 +81,7 @@ class Kept:
         """SQL of the current rows of the selected subjects. ``selected`` is what stands behind IN."""
         return (
             f"(select * from {self.table} where {self.subject} in {selected} "
-            f"qualify row_number() over (partition by {self.subject}, {', '.join(self.key)} "
+            f"qualify row_number() over (partition by {', '.join(self.key)}, {self.subject} "
             f"order by {', '.join(f'{c} desc' for c in self.order)}) = 1 and not ({self.gone}))"
         )
 

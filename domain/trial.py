@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from itertools import count, groupby
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -35,17 +36,30 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 class Trial:
-    """A hub of one partition in memory. ``published`` holds every condition row, in order."""
+    """A hub of one partition, in memory or (``folder``) in files. ``published`` holds every condition row, in order."""
 
-    def __init__(self, book: RuleBook, division_default: str = "") -> None:
+    def __init__(self, book: RuleBook, division_default: str = "", folder: Path | None = None) -> None:
         self.book = book
         self.division_default = division_default
+        self.folder = folder
         self.stages: tuple[Screening, Screening] = (PersonStage(book), HouseholdStage(book))
-        self.connections = tuple(_connection() for _ in self.stages)
-        for stage, con in zip(self.stages, self.connections, strict=True):
-            stage.create(con)
         self.published: list[dict[str, Any]] = []
         self._offset, self._seq = count(), count(1)
+        self._open()
+
+    def _open(self) -> None:
+        self.connections = tuple(self._connection(stage) for stage in self.stages)
+
+    def _connection(self, stage: Screening) -> duckdb.DuckDBPyConnection:
+        path = str(self.folder / f"{stage.name}.duckdb") if self.folder else ":memory:"
+        con = duckdb.connect(path, config={"threads": 1})
+        stage.create(con)
+        return con
+
+    def restart(self) -> None:
+        """Close the files and open them again."""
+        self.close()
+        self._open()
 
     def tick(self, day: date) -> None:
         """A day has begun."""
@@ -62,14 +76,13 @@ class Trial:
         if topics:
             self.stages[0].ingest(self.connections[0], "hub.heartbeat", frame)
 
-    def give(self, topic: str, rows: pl.DataFrame) -> None:
-        """Records of a department topic: a frame with the schema's columns."""
-        n = rows.height
+    def give(self, topic: str, rows: pl.DataFrame, lane: int = 1) -> None:
+        """Records of a department topic: a frame with the schema's columns. ``lane``: 1 live, 0 backlog."""
         start = next(self._offset)
-        self._offset = count(start + n)
+        self._offset = count(start + rows.height)
         self.stages[0].ingest(self.connections[0], topic, rows.with_columns(
-            _lane=pl.lit(1, pl.Int8), _partition=pl.lit(0, pl.Int32),
-            _offset=pl.int_range(start, start + n, dtype=pl.Int64)))
+            _lane=pl.lit(lane, pl.Int8), _partition=pl.lit(0, pl.Int32),
+            _offset=pl.int_range(start, start + rows.height, dtype=pl.Int64)))
 
     def evaluate(self) -> list[dict[str, Any]]:
         """Work out the difference, members and guardians included; the condition rows that it consists of."""
@@ -91,6 +104,17 @@ class Trial:
         """Rule to the number of subjects and episodes of which it cannot say whether it stands."""
         return {k: v for con in self.connections for k, v in Screening.unknown(con).items()}
 
+    def unknown_rows(self) -> list[dict[str, Any]]:
+        """What it cannot say: rule, subject_kind, subject_key, household_key (may be None) and episode."""
+        return [
+            {"rule": rule, "subject_kind": stage.subject_kind, "subject_key": subject, "household_key": household,
+             "episode": episode}
+            for stage, con in zip(self.stages, self.connections, strict=True)
+            for rule, subject, household, episode in con.execute(
+                "select rule, subject, nullif(household_key, ''), episode from verdict where holds is null "
+                "order by subject, rule, episode").fetchall()
+        ]
+
     def is_unknown(self, rule: str, subject_prefix: str) -> bool:
         """Whether it cannot say of a subject (by the beginning of its key) whether a rule stands."""
         return any(
@@ -110,10 +134,6 @@ class Trial:
 
     def _stamp(self, stage: str) -> Stamp:
         return Stamp(stage, 0, 1, next(self._seq), datetime(2000, 1, 1, tzinfo=UTC), False, self.division_default)
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config={"threads": 1})
 
 
 def _midnight(day: date) -> datetime:

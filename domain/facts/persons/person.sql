@@ -17,9 +17,16 @@ with said as (
            case when active then benefit end as benefit,
            benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
     union all by name
-    -- Bills are many and say nothing else here: folded before they meet the rest.
+    -- Bills are many and say nothing else here: asked only for those of whom nobody else knows a division.
     select 6 as place, person_key, arg_max(division, row(occurred_at, record_id)) as division,
-           max(occurred_at) as occurred_at, '' as record_id from bill where division <> '' group by person_key
+           max(occurred_at) as occurred_at, '' as record_id
+    from bill where division <> '' and person_key not in (
+        select person_key from entry where division <> '' union all
+        select person_key from membership where division <> '' union all
+        select person_key from insured where division <> '' union all
+        select person_key from card where division <> '' union all
+        select person_key from benefit where division <> '')
+    group by person_key
     union all by name
     select 7 as place, person_key, division, occurred_at, record_id,
            event = 'death' as dead, case when event = 'death' then event_on end as died_on from life_event

@@ -1,0 +1,266 @@
+"""What should stand, worked out in plain Python loops. Shares no code with domain/; written from the law's words.
+
+Records are dicts with topic, person, source, record_id, epoch, version, lane, offset, op and fields.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+ORDER = ["tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita"]
+LINE = {"tekun": 100_000, "dibao": 500_000, "bianyuan": 1_000_000, "gangxing": 1_000_000, "jiance": 1_000_000,
+        "qita": 1_000_000, "": 1_500_000}
+HOUSE = {"tekun": 200_000, "dibao": 800_000, "bianyuan": 1_500_000, "gangxing": 1_500_000, "jiance": 1_500_000,
+         "qita": 1_500_000, "": 2_500_000}
+YEARLY = {"R01": {"tekun"}, "R02": {"dibao"}, "R03": {"bianyuan", "gangxing", "jiance", "qita"}, "R04": {""}}
+SILENCED_BY_DEATH = {"R01", "R02", "R03", "R04", "R09", "R13"}
+PLACES = ["civil.roster", "civil.household", "medical.insurance", "disability.card", "civil.benefit",
+          "medical.settlement", "vital.life_event"]
+LATE_DAYS = 31
+Key = tuple[str, str, str]
+
+
+@dataclass
+class Hub:
+    """Everything known so far. ``today`` None: no day has begun."""
+
+    today: date | None = None
+    records: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
+    feeds: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, record: dict[str, Any]) -> None:
+        """A version of a record: the greatest wins."""
+        name = (record["topic"], record["person"], record["source"], record["record_id"])
+        rank = ("epoch", "version", "lane", "offset")
+        known = self.records.get(name)
+        if known is None or [record[r] for r in rank] > [known[r] for r in rank]:
+            self.records[name] = record
+
+    def beat(self, feed: dict[str, Any]) -> None:
+        """A feed says what it covers."""
+        name = (feed["source"], feed["topic"], feed["prefix"])
+        known = self.feeds.get(name)
+        if known is None or (feed["epoch"], feed["seq"]) > (known["epoch"], known["seq"]):
+            self.feeds[name] = feed
+
+    def of(self, topic: str, person: str) -> list[dict[str, Any]]:
+        """Current records."""
+        return [r for (t, p, _, _), r in self.records.items() if t == topic and p == person and r["op"] != "delete"]
+
+    def covered(self, topic: str, division: str) -> bool:
+        """Whether a feed covers the place today."""
+        assert self.today is not None
+        return any(f["topic"] == topic and f["complete"] and division.startswith(f["prefix"]) and f["since"] <= self.today
+                   for f in self.feeds.values())
+
+    def persons(self) -> list[str]:
+        """Everybody of whom there is a record."""
+        return sorted({p for (_, p, _, _) in self.records})
+
+
+@dataclass
+class Row:
+    """One facts row of a rule: does it hold (True, False, None unknown), and what decides its ending."""
+
+    holds: bool | None
+    done: bool
+    past: bool
+    wrong: bool
+    shown: tuple[Any, ...] = ()
+
+
+def within(start: date | None, end: date | None, day: date) -> bool:
+    """From start on, and before end."""
+    return start is not None and start <= day and (end is None or end > day)
+
+
+def entry_in_force(e: dict[str, Any], day: date) -> bool:
+    """An entry of the roster counts on a day."""
+    if e["tier"] not in ORDER or not within(e["start_on"], e["end_on"], day):
+        return False
+    return e["status"] == "active" or (e["status"] == "exited" and e["end_on"] is not None and e["end_on"] > day)
+
+
+def both(*parts: bool | None) -> bool | None:
+    """And, with unknown."""
+    return False if any(p is False for p in parts) else None if any(p is None for p in parts) else True
+
+
+class Person:
+    """What is known of one person today."""
+
+    def __init__(self, hub: Hub, key: str) -> None:
+        assert hub.today is not None
+        self.hub, self.key, self.today = hub, key, hub.today
+        self.entries = hub.of("civil.roster", key)
+        self.tiers = sorted({e["tier"] for e in self.entries if entry_in_force(e, self.today)})
+        self.tier = min(self.tiers, key=ORDER.index) if self.tiers else ""
+        self.held = {e["tier"] for e in self.entries if e["status"] != "refused"}
+        self.deaths = [d for d in hub.of("vital.life_event", key) if d["event"] == "death"]
+        self.benefits = hub.of("civil.benefit", key)
+        self.running = sorted({b["benefit"] for b in self.benefits
+                               if b["status"] == "active" and within(b["start_on"], b["end_on"], self.today)})
+        self.division = self._division()
+        self.on_roster = True if self.tier else (False if hub.covered("civil.roster", self.division) else None)
+        self.homes = sorted({m["household_key"] for m in hub.of("civil.household", key) if self._lives(m)})
+
+    def _lives(self, m: dict[str, Any]) -> bool:
+        joined = m["joined_on"] is None or m["joined_on"] <= self.today
+        return joined and (m["left_on"] is None or m["left_on"] > self.today)
+
+    def _division(self) -> str:
+        for topic in PLACES:
+            placed = [r for r in self.hub.of(topic, self.key) if r["division"]]
+            if placed:
+                return str(max(placed, key=lambda r: (r["occurred_at"], r["record_id"]))["division"])
+        return ""
+
+    def has(self, benefit: str) -> bool | None:
+        """A benefit running today; unknown where nobody would tell."""
+        return True if benefit in self.running else (False if self.hub.covered("civil.benefit", self.division) else None)
+
+    def paid(self) -> dict[int, tuple[int, int]]:
+        """Year to what was paid, and what of it by the day of the year's latest aid."""
+        bills: dict[int, list[tuple[date, int]]] = defaultdict(list)
+        for b in self.hub.of("medical.settlement", self.key):
+            if b["vali_flag"] != "0":
+                day = local_day(b["setl_time"])
+                bills[day.year].append((day, b["psn_part_amt_fen"]))
+        found = {}
+        for year, of_year in bills.items():
+            aid = [b["granted_on"] for b in self.benefits
+                   if b["benefit"] in ("temporary_aid", "medical_aid") and b["status"] != "stopped"
+                   and b["granted_on"] is not None and b["granted_on"].year == year]
+            found[year] = (sum(a for _, a in of_year), sum(a for d, a in of_year if aid and d <= max(aid)))
+        return found
+
+    def aided(self, year: int) -> bool:
+        """Aid was granted in the year."""
+        return any(b["benefit"] in ("temporary_aid", "medical_aid") and b["status"] != "stopped"
+                   and b["granted_on"] is not None and b["granted_on"].year == year for b in self.benefits)
+
+
+def local_day(at: datetime) -> date:
+    """The day in China."""
+    return (at + timedelta(hours=8)).date()
+
+
+def quotient(amount: int, line: int) -> int:
+    """Whole lines in an amount, towards zero as the database divides."""
+    return abs(amount) // line * (1 if amount >= 0 else -1)
+
+
+def year_open(year: int, today: date) -> bool:
+    """A year's conditions still stand."""
+    return year == today.year or (year < today.year and today <= date(year, 12, 31) + timedelta(days=LATE_DAYS))
+
+
+def rows_of(p: Person) -> dict[Key, Row]:
+    """Every facts row of the rules about persons."""
+    found: dict[Key, Row] = {}
+    for year, (paid, aided) in p.paid().items():
+        for rule, tiers in YEARLY.items():
+            mine = p.tier in tiers
+            line = LINE[p.tier] if rule == "R03" else LINE[next(iter(tiers))]
+            step = quotient(paid, line)
+            done = p.aided(year) and quotient(aided, line) >= step and (mine or rule != "R03")
+            past = bool(p.deaths) or not mine or not year_open(year, p.today)
+            wrong = rule != "R04" and not (p.held & tiers)
+            subject = (not p.on_roster if p.on_roster is not None else None) if rule == "R04" else mine
+            level = "red" if step >= 3 else "yellow" if rule == "R04" else "orange"
+            found[rule, p.key, str(year)] = Row(
+                both(subject, paid > line, not past, not done, not wrong), done, past, wrong, (level, step, paid, aided))
+    marks = [(i, bool(i["idet_tier"]) and within(i["idet_begndate"], i["idet_enddate"], p.today))
+             for i in p.hub.of("medical.insurance", p.key)]
+    for e in p.entries:
+        marked = any(on and i["idet_tier"] == e["tier"] for i, on in marks) or \
+            (False if p.hub.covered("medical.insurance", p.division) else None)
+        past = not entry_in_force(e, p.today) or bool(p.deaths)
+        found["R09", p.key, e["record_id"]] = Row(
+            both(not past, None if marked is None else not marked), bool(marked), past, False, ("yellow", e["tier"]))
+    for i, on in marks:
+        off = None if p.on_roster is None else not p.on_roster
+        found["R10", p.key, i["record_id"]] = Row(
+            both(on, bool(p.entries), off, not p.tier), not on, bool(p.tier), False, ("yellow", i["idet_tier"]))
+    care = p.has("care_subsidy")
+    for c in p.hub.of("disability.card", p.key):
+        active = c["status"] == "active" and (c["valid_until"] is None or c["valid_until"] >= p.today)
+        severe = c["grade"] <= 2 or (c["category"] in (5, 6) and c["grade"] <= 3)
+        past = not active or bool(p.deaths)
+        found["R13", p.key, c["record_id"]] = Row(
+            both(severe, "tekun" not in p.tiers, None if care is None else not care, not past),
+            bool(care), past, False, ("yellow", c["grade"]))
+    for d in p.deaths:
+        still = [b for b in p.running if b in ("dibao", "tekun", "living_subsidy", "care_subsidy")]
+        alive = bool(still) or bool(p.tier)
+        found["R32", p.key, d["record_id"]] = Row(alive, not alive, False, False, ("red", tuple(still)))
+        then = {e["tier"] for e in p.entries if e["status"] in ("active", "exited")
+                and within(e["start_on"], e["end_on"], d["event_on"])}
+        funeral: bool | None = any(b["benefit"] == "funeral_subsidy" and b["status"] != "stopped" for b in p.benefits) or \
+            (False if p.hub.covered("civil.benefit", p.division) else None)
+        found["R32F", p.key, d["record_id"]] = Row(
+            both(bool(then & {"tekun", "dibao"}), None if funeral is None else not funeral),
+            bool(funeral), False, False, ("yellow", tuple(sorted(then))))
+    return found
+
+
+def rows_of_households(people: list[Person]) -> dict[Key, Row]:
+    """Every facts row of the rule about households."""
+    homes: dict[str, list[Person]] = defaultdict(list)
+    for p in people:
+        for home in p.homes:
+            homes[home].append(p)
+    found: dict[Key, Row] = {}
+    for home, members in homes.items():
+        tiers = [m.tier for m in members if m.tier and not m.deaths]
+        line = HOUSE[min(tiers, key=ORDER.index) if tiers else ""]
+        years = {y for m in members for y in m.paid()}
+        for year in years:
+            paid = sum(m.paid().get(year, (0, 0))[0] for m in members)
+            aided = sum(m.paid().get(year, (0, 0))[1] for m in members)
+            step = quotient(paid, line)
+            done = aided > 0 and quotient(aided, line) >= step
+            past = not year_open(year, members[0].today)
+            found["H01", home, str(year)] = Row(
+                both(paid > line, not past, not done), done, past, False, ("red" if step >= 3 else "orange", step, paid, aided))
+    return found
+
+
+@dataclass
+class Answer:
+    """What stands (with what is shown of it), what is unknown, and the rows behind both."""
+
+    standing: dict[Key, tuple[Any, ...]]
+    unknown: set[Key]
+    rows: dict[Key, Row]
+
+    def cause(self, key: Key) -> str:
+        """Why a condition that stood no longer does."""
+        rule, subject, episode = key
+        row = self.rows.get(key)
+        if row is None or row.wrong:
+            return "corrected"
+        if row.done:
+            return "fulfilled"
+        dead = rule in SILENCED_BY_DEATH and any(r == "R32" and s == subject for r, s, _ in self.standing)
+        taken = rule in YEARLY and any((r, subject, episode) in self.standing for r in YEARLY if r != rule)
+        return "superseded" if dead or taken else "lapsed" if row.past else "corrected"
+
+
+def answer(hub: Hub) -> Answer:
+    """What should stand now."""
+    if hub.today is None:
+        return Answer({}, set(), {})
+    people = [Person(hub, key) for key in hub.persons()]
+    rows: dict[Key, Row] = {}
+    for p in people:
+        rows |= rows_of(p)
+    rows |= rows_of_households(people)
+    dead = {s for (r, s, _), row in rows.items() if r == "R32" and row.holds}
+    loud = {k: row for k, row in rows.items() if not (k[0] in SILENCED_BY_DEATH and k[1] in dead)}
+    return Answer(
+        {k: row.shown for k, row in loud.items() if row.holds},
+        {k for k, row in loud.items() if row.holds is None}, rows)
