@@ -136,6 +136,7 @@ def run(app: SliceApp, settings: Settings) -> NoReturn:
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True,
     )
     worker.spinner = None
+    logging.getLogger("mode.timers").setLevel(logging.WARNING)      # tells of each late wake-up otherwise
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

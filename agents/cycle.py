@@ -89,8 +89,10 @@ class Cycles:
             state.move({b.topic: b.parts[-1].next for b in batches})
             changed = {k: e for k, e in epochs.items() if state.reader_epochs.get(k) != e}
             state.remember_epochs(changed)
-            notes: dict[str, str | int] = {"seq": stamp.seq, "tick": max(day, state.meta.get("tick", ""))}
-            if live:
+            notes: dict[str, str | int] = {"seq": stamp.seq}
+            if new_day:
+                notes["tick"] = day
+            if live and not state.flag("live"):
                 notes["live"] = 1
             if everybody and not silent:
                 notes |= {"readback": 0, "rules_version": self._stage.rules_version}
