@@ -309,10 +309,16 @@ export class Api {
   /** The response of the stream, for an EventSource that reads it with the token in a header. */
   async stream(url: string | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
-    headers.set('Authorization', `Bearer ${this.token()}`)
+    const token = this.token()
+    headers.set('Authorization', `Bearer ${token}`)
     const response = await fetch(url, { ...init, headers })
-    if (response.status === 401) this.onExpired()
+    if (response.status === 401) this.refused(token)
     return response
+  }
+
+  /** A late answer to a token that is no longer the present one says nothing about the present one. */
+  private refused(token: string): void {
+    if (token && token === this.token()) this.onExpired()
   }
 
   private async call<T>(path: string, call: Call = {}, signedIn = true): Promise<T> {
@@ -322,7 +328,8 @@ export class Api {
     }
     const headers: Record<string, string> = { Accept: 'application/json', ...call.headers }
     if (call.body !== undefined) headers['Content-Type'] = 'application/json'
-    if (signedIn) headers['Authorization'] = `Bearer ${this.token()}`
+    const token = signedIn ? this.token() : ''
+    if (signedIn) headers['Authorization'] = `Bearer ${token}`
 
     const clock = new AbortController()
     const timer = setTimeout(() => clock.abort(), this.timeoutMs)
@@ -339,7 +346,7 @@ export class Api {
       return (await response.json()) as T
     } catch (error) {
       if (error instanceof ApiProblem) {
-        if (error.kind === 'expired' && signedIn) this.onExpired()
+        if (error.kind === 'expired' && signedIn) this.refused(token)
         throw error
       }
       throw new ApiProblem(clock.signal.aborted ? 'timeout' : 'offline')

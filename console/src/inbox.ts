@@ -56,8 +56,9 @@ export class Inbox {
 
   async load(filter = this.filter.value): Promise<void> {
     const round = ++this.round
+    // The same list loaded again stays in view until its successor is there, or if none comes.
+    if (filter !== this.filter.value) this.items.value = []
     this.filter.value = filter
-    this.items.value = []
     this.waiting.value = []
     this.gap = false
     await this.fetch('first', round, async () => {
@@ -136,6 +137,7 @@ export class Inbox {
 
   private async refresh(): Promise<void> {
     if (this.busy.value === 'first') return this.soon()
+    if (this.problem.value && this.items.value.length === 0) return this.load()
     const round = this.round
     const asked = [...this.changed]
     this.changed.clear()
