@@ -36,6 +36,7 @@ class TableFeed:
     outlet: Outlet
     monotonic: Callable[[], float] = time.monotonic
     counts: Counts = field(default_factory=Counts)
+    _complete: bool = False
     _live: Position | None = None
     _moved_at: float | None = None
     _near_until: float = float("-inf")
@@ -53,7 +54,8 @@ class TableFeed:
     @property
     def complete(self) -> bool:
         """Whether the first load has been published whole."""
-        return bool(self.outlet.state.note(self.feed.source, "complete", False))
+        self._complete = self._complete or bool(self.outlet.state.note(self.feed.source, "complete", False))
+        return self._complete
 
     def position(self) -> str:
         """Where reading stands, without any key."""

@@ -36,6 +36,20 @@ class Position(NamedTuple):
     key: str
 
 
+class _Query(NamedTuple):
+    """A statement, and the frame that it gives where there is nothing."""
+
+    statement: sa.Select[Any]
+    nothing: pl.DataFrame
+
+
+class _Both(NamedTuple):
+    """The same page from a moment on, and after a position: `[bool(position.key)]`."""
+
+    at: _Query
+    after: _Query
+
+
 class Cap:
     """The load cap: an average of rows a second, a page of credit; waiting ends when ``stop`` is set."""
 
@@ -69,7 +83,6 @@ def engine(url: str) -> sa.Engine:
             connect_args=arguments,
             pool_size=1,
             max_overflow=1,
-            pool_pre_ping=True,
             hide_parameters=True,
             isolation_level="AUTOCOMMIT",
         )
@@ -138,6 +151,10 @@ class Table:
         self._columns: list[sa.ColumnClause[Any]] = made
         self._key, self._updated = made[0], made[names.index(updated_at)]
         self._aware = bool(getattr(there[updated_at], "timezone", False))
+        self._pg = engine.dialect.name == "postgresql"
+        until = self._updated <= sa.bindparam("until", type_=self._updated.type)
+        self._changes = self._ordered(made)
+        self._stamps = self._ordered((self._key, self._updated), until)
 
     # positions
 
@@ -151,27 +168,37 @@ class Table:
         except NotImplementedError:
             return key
 
-    def _after(self, position: Position) -> sa.ColumnElement[bool]:
-        moment = self._moment(position.micros)
-        if not position.key:
-            return self._updated >= moment
-        # the first half is for the index on (updated_at, key): dialects without row comparison use it too
-        later = sa.or_(self._updated > moment, self._key > self._typed(position.key))
-        return sa.and_(self._updated >= moment, later)
+    def _params(self, position: Position) -> dict[str, Any]:
+        at = {"at": self._moment(position.micros)}
+        return {**at, "key": self._typed(position.key)} if position.key else at
+
+    def _ordered(self, columns: Sequence[sa.ColumnClause[Any]], *where: sa.ColumnElement[bool]) -> _Both:
+        """A page in the order (updated_at, key), from a moment on and after a position, built once."""
+        query = sa.select(*columns).where(*where).order_by(self._updated, self._key)
+        at = sa.bindparam("at", type_=self._updated.type)
+        key = sa.bindparam("key", type_=self._key.type)
+        if self._engine.dialect.name in ("postgresql", "sqlite"):
+            after = sa.tuple_(self._updated, self._key) > sa.tuple_(at, key)
+        else:  # the first half is for the index: not every dialect compares rows, or does so by index
+            after = sa.and_(self._updated >= at, sa.or_(self._updated > at, self._key > key))
+        return _Both(self._prepared(query.where(self._updated >= at)), self._prepared(query.where(after)))
+
+    def _prepared(self, query: sa.Select[Any]) -> _Query:
+        names = [c.name for c in query.selected_columns]
+        query = query.limit(self.page)
+        nothing = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+        return _Query(_as_text(query) if self._pg else query, nothing)
 
     # reading
 
     def newest(self) -> int | None:
         """The greatest updated_at, UTC µs; None for an empty table."""
-        frame = self._read(sa.select(sa.func.max(self._updated).label("u")), ["u"])
+        frame = self._read(self._prepared(sa.select(sa.func.max(self._updated).label("u"))), {})
         return micros_of(frame["u"])[0] if frame.height else None
 
-    def changes(self, after: Position, until: int | None = None) -> pl.DataFrame:
-        """Next page of rows after a position in the order (updated_at, key), at most up to ``until`` µs."""
-        query = sa.select(*self._columns).where(self._after(after))
-        if until is not None:
-            query = query.where(self._updated <= self._moment(until))
-        return self._page(query.order_by(self._updated, self._key))
+    def changes(self, after: Position) -> pl.DataFrame:
+        """Next page of rows after a position in the order (updated_at, key)."""
+        return self._page(self._changes[bool(after.key)], self._params(after))
 
     def everything(self, after_key: str, until: int) -> pl.DataFrame:
         """Next page of rows by key, not changed later than ``until`` µs (or without a time of change)."""
@@ -180,30 +207,29 @@ class Table:
         )
         if after_key:
             query = query.where(self._key > self._typed(after_key))
-        return self._page(query.order_by(self._key))
+        return self._page(self._prepared(query.order_by(self._key)), {})
 
     def stamps(self, after: Position, until: int) -> pl.DataFrame:
         """Next page of (key, updated_at) between a position and ``until`` µs, in the order of `changes`."""
-        query = sa.select(self._key, self._updated).where(self._after(after))
         return self._page(
-            query.where(self._updated <= self._moment(until)).order_by(self._updated, self._key)
+            self._stamps[bool(after.key)], {**self._params(after), "until": self._moment(until)}
         )
 
     def keys(self, after_key: str) -> pl.DataFrame:
         """Next page of (key, updated_at) of the whole table, by key."""
         query = sa.select(self._key, self._updated).order_by(self._key)
-        return self._page(query.where(self._key > self._typed(after_key)) if after_key else query)
+        if after_key:
+            query = query.where(self._key > self._typed(after_key))
+        return self._page(self._prepared(query), {})
 
     def rows(self, keys: Sequence[str]) -> pl.DataFrame:
         """The rows of these keys that exist."""
         size = min(_IN_LIST, self.page)
-        parts = [
-            self._page(
-                sa.select(*self._columns).where(self._key.in_([self._typed(k) for k in keys[i : i + size]]))
-            )
-            for i in range(0, len(keys), size)
-        ]
-        return pl.concat(parts) if parts else self._empty()
+        parts = [self._empty()]
+        for i in range(0, len(keys), size):
+            some = [self._typed(k) for k in keys[i : i + size]]
+            parts.append(self._page(self._prepared(sa.select(*self._columns).where(self._key.in_(some))), {}))
+        return pl.concat(parts)
 
     def split(self, frame: pl.DataFrame) -> tuple[list[str], list[int | None]]:
         """Keys and times of change (UTC µs) of a page."""
@@ -216,39 +242,39 @@ class Table:
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema={c.name: pl.String for c in self._columns})
 
-    def _page(self, query: sa.Select[Any]) -> pl.DataFrame:
-        names = [c.name for c in query.selected_columns]
-        frame = self._read(query.limit(self.page), names)
+    def _page(self, query: _Query, params: dict[str, Any]) -> pl.DataFrame:
+        frame = self._read(query, params)
         self._cap.spent(frame.height, full=frame.height >= self.page)
         return frame
 
-    def _read(self, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
+    def _read(self, query: _Query, params: dict[str, Any]) -> pl.DataFrame:
         with _told(f"table {self.name}"), self._engine.connect() as connection:
-            if self._engine.dialect.name == "postgresql":
-                return _whole_page(connection, query, names)
-            rows = connection.execute(query).all()
-        columns = list(zip(*rows, strict=True)) or [()] * len(names)
+            result = connection.execute(query.statement, params)
+            if self._pg:
+                text: str | None = result.scalar_one()
+                return query.nothing if text is None else _of_text(text, query.nothing.columns)
+            rows = result.all()
+        if not rows:
+            return query.nothing
+        columns = list(zip(*rows, strict=True))
         return pl.DataFrame(
             [
                 pl.Series(n, c if _all_text(c) else [_text(v) for v in c], pl.String)
-                for n, c in zip(names, columns, strict=True)
+                for n, c in zip(query.nothing.columns, columns, strict=True)
             ]
         )
 
 
-def _whole_page(connection: sa.Connection, query: sa.Select[Any], names: list[str]) -> pl.DataFrame:
-    """PostgreSQL writes the page as one text: ten times cheaper than an object for each value here.
-
-    Its text of a row is CSV in parentheses, save that backslashes are doubled.
-    """
+def _as_text(query: sa.Select[Any]) -> sa.Select[Any]:
+    """PostgreSQL writes the page as one text: ten times cheaper than an object for each value here."""
     row = sa.cast(sa.literal_column("page"), sa.Text)
     line = sa.func.substr(row, 2, sa.func.length(row) - 2)
-    whole = sa.select(sa.func.string_agg(line, "\n")).select_from(query.subquery("page"))
-    text: str | None = connection.execute(whole).scalar_one()
-    schema = dict.fromkeys(names, pl.String)
-    if text is None:
-        return pl.DataFrame(schema=schema)
-    frame = pl.read_csv(text.encode(), schema=schema, has_header=False)
+    return sa.select(sa.func.string_agg(line, "\n")).select_from(query.subquery("page"))
+
+
+def _of_text(text: str, names: list[str]) -> pl.DataFrame:
+    """PostgreSQL's text of a row is CSV in parentheses, save that backslashes are doubled."""
+    frame = pl.read_csv(text.encode(), schema=dict.fromkeys(names, pl.String), has_header=False)
     return frame.with_columns(pl.all().str.replace_all("\\\\", "\\", literal=True)) if "\\" in text else frame
 
 
