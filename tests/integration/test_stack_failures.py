@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -322,10 +321,3 @@ def test_a_download_that_fails(tmp_path: Path, there: bool) -> None:
     assert where in text
     assert "HTTPS_PROXY" in text
     assert "DOUDI_MAVEN" in text
-
-
-def test_nothing_of_these_is_left_running() -> None:
-    mine = [p for p in psutil.Process().children(recursive=True) if "doudi-" in " ".join(p.cmdline())]
-    homes = [p for p in mine if any(a.endswith(("valkey.conf", "server.properties")) for a in p.cmdline())]
-    stack_of_session = {p.ppid() for p in homes}
-    assert len(stack_of_session) <= 1
