@@ -200,7 +200,7 @@ def test_new_rules_are_applied_to_everybody(toy: Rig) -> None:
     before = len(toy.standing())
     toy.stop(worker)
     toy.start("toy-2")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     wanted = sum(total > 50_000 for total in toy.truth.values())
     while len(toy.standing()) != wanted:
         assert time.monotonic() < until
