@@ -98,7 +98,7 @@ class TaskAgent:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        registry = Registry(settings.registry, settings.namespace)
+        self._registry = registry = Registry(settings.registry, settings.namespace)
         self._columns = Columns(registry)
         self._maker = TaskMaker(Secrets.load(settings.secrets_dir), load(settings.rules))
         self._schema = schemas.of_topic(f"task.{DEPARTMENTS[0]}")
@@ -147,8 +147,10 @@ class TaskAgent:
         return len(messages)
 
     def close(self) -> None:
-        """Leave Kafka."""
+        """Leave Kafka, Redis and the registry."""
         self._consumer.close()
+        self._redis.close()
+        self._registry.close()
 
     def _rows(self, messages: list[Message]) -> list[dict[str, Any]]:
         frame, _ = self._columns.frame(

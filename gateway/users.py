@@ -92,10 +92,16 @@ class Users:
         """Add or replace a user. Raises ValueError (pydantic's says which field)."""
         if len(password) < _LEAST:
             raise ValueError(f"A password needs at least {_LEAST} characters.")
-        user = User.model_validate({
-            "username": username, "name": name, "role": role, "department": department, "division": division,
-            "password_hash": _HASHER.hash(password),
-        })
+        user = User.model_validate(
+            {
+                "username": username,
+                "name": name,
+                "role": role,
+                "department": department,
+                "division": division,
+                "password_hash": _HASHER.hash(password),
+            }
+        )
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(f"{self._path}.lock"):
             self._write({**self._read(), username: user})

@@ -83,6 +83,11 @@ class Worker:
             self._casework.store.close()
             self._casework = None
 
+    def close(self) -> None:
+        """Give the file back and leave the registry."""
+        self.release()
+        self._registry.close()
+
     def apply(self, part: Slice) -> None:
         """Apply one slice and publish what follows from it."""
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from confluent_kafka import TopicPartition
@@ -21,13 +22,13 @@ def rebuild(settings: Settings) -> None:
     Safe beside a running projection (both check the position in Redis) and after a rebuild that was
     interrupted. Clients of the stream resume, because entry ids come from offsets.
     """
-    views = Views(settings)
-    ends = _ends(settings)
-    views.projector.clear()
-    # People first: an alert that is readable can then be opened.
-    for topic in sorted(TOPICS, key=lambda t: t == "hub.case"):
-        for partition in range(partitions_of(settings, TABLE[topic])):
-            views.replay(topic, partition, ends[topic, partition])
+    with contextlib.closing(Views(settings)) as views:
+        ends = _ends(settings)
+        views.projector.clear()
+        # People first: an alert that is readable can then be opened.
+        for topic in sorted(TOPICS, key=lambda t: t == "hub.case"):
+            for partition in range(partitions_of(settings, TABLE[topic])):
+                views.replay(topic, partition, ends[topic, partition])
     log.info("rebuilt %d topics", len(TOPICS))
 
 

@@ -37,9 +37,15 @@ class Views:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._columns = Columns(Registry(settings.registry, settings.namespace))
+        self._registry = Registry(settings.registry, settings.namespace)
+        self._columns = Columns(self._registry)
         self.projector = Projector(connect(settings), RedisKeys(settings.namespace))
         self.gauge = Gauge(settings, "projection", TOPICS, self.projector.position)
+
+    def close(self) -> None:
+        """Leave Redis and the registry."""
+        self.projector.client.close()
+        self._registry.close()
 
     def apply(self, part: Slice) -> None:
         """Apply one slice; Redis ends at its end, wherever it stood before."""

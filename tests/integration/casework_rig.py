@@ -1,4 +1,8 @@
-"""A hub from hub.condition to HTTP for tests: real processes of casework, projection and gateway."""
+"""A hub from hub.condition to HTTP for tests: casework, projection and gateway on the real servers.
+
+``start`` runs real processes, for what a kill or a restart does; ``here`` runs the same code in threads
+of the test, without Faust around it, for everything else.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,14 +23,29 @@ from typing import Any
 
 import httpx
 import redis
+import uvicorn
+from confluent_kafka import Message, TopicPartition
 
+from agents.casework.policy import policy
+from agents.casework.worker import Worker
+from agents.columns import Columns, instants
+from agents.projection.projector import TOPICS
+from agents.projection.worker import Views
+from agents.slices import Slice
+from agents.tasks import TaskAgent
+from domain import rules
 from doudi.embedded.hub import environment
+from gateway.app import RUNFILE, _Server, create_app
+from gateway.client import connect
+from gateway.outgoing import KafkaOutgoing
 from gateway.users import Users
 from schemas import load
 from schemas.codec import encode
-from wire.kafka import Publisher, publish_and_wait, read_all
+from schemas.topics import TOPICS as TABLE
+from wire.kafka import Publisher, consumer, partitions_of, producer, publish_and_wait, read_all
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
+from wire.secrets import Secrets
 from wire.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -43,18 +63,40 @@ USERS = {
     "auditor": ("auditor", "civil", COUNTY),
 }
 CONDITION: dict[str, Any] = {
-    "state": "standing", "stage": "persons", "state_partition": 0, "seq": 1, "rule": "R01", "rule_version": 1,
-    "subject_kind": "person", "episode": "2026", "household_key": "", "division": VILLAGE, "tier": "tekun",
-    "rule_class": "entry", "kind": "alert", "department": "civil", "level": "orange", "step": 1,
-    "deadline_days": 5, "cause": "", "superseded_by": "",
+    "state": "standing",
+    "stage": "persons",
+    "state_partition": 0,
+    "seq": 1,
+    "rule": "R01",
+    "rule_version": 1,
+    "subject_kind": "person",
+    "episode": "2026",
+    "household_key": "",
+    "division": VILLAGE,
+    "tier": "tekun",
+    "rule_class": "entry",
+    "kind": "alert",
+    "department": "civil",
+    "level": "orange",
+    "step": 1,
+    "deadline_days": 5,
+    "cause": "",
+    "superseded_by": "",
     "evidence": json.dumps({"year": 2026, "self_pay_fen": 150000, "bills": 2, "tier": "tekun"}),
     "thresholds": json.dumps({"annual_self_pay_fen": {"value": 100000, "from": "2020-01-01", "region": ""}}),
     "records": json.dumps([{"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1"}]),
-    "baseline": False, "as_of": date(2026, 3, 2),
+    "baseline": False,
+    "as_of": date(2026, 3, 2),
 }
 TASK = {
-    "rule": "R09", "kind": "task", "department": "medical", "rule_class": "entitlement", "level": "yellow",
-    "step": 0, "deadline_days": 10, "evidence": json.dumps({"entry_tier": "dibao", "entry_start_on": "2026-03-01"}),
+    "rule": "R09",
+    "kind": "task",
+    "department": "medical",
+    "rule_class": "entitlement",
+    "level": "yellow",
+    "step": 0,
+    "deadline_days": 10,
+    "evidence": json.dumps({"entry_tier": "dibao", "entry_start_on": "2026-03-01"}),
 }
 
 
@@ -80,6 +122,8 @@ class Rig:
 
     settings: Settings
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    threads: dict[str, Thread] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     epoch: int = 0
 
     def __post_init__(self) -> None:
@@ -108,8 +152,19 @@ class Rig:
         process.kill()
         process.wait(10)
 
+    def here(self, *names: str) -> None:
+        """Run in threads of this process: casework, projection, tasks, gateway."""
+        for name in names:
+            self.threads[name] = Thread(self.settings, name)
+
+    def leave(self, name: str) -> None:
+        """End a thread."""
+        self.threads.pop(name).stop()
+
     def stop(self) -> None:
         """End everything that still runs."""
+        for name in list(self.threads):
+            self.leave(name)
         for process in self.running.values():
             process.send_signal(signal.SIGTERM)
         for process in self.running.values():
@@ -140,14 +195,24 @@ class Rig:
         mark = f"owner:{stage}:{partition}"
         row = self.row(mark, state="owner", stage=stage, state_partition=partition, rule="", subject_key="")
         _, self.epoch = publish_and_wait(
-            self.settings, self.settings.topic("hub.condition"), mark.encode(), self.value("hub.condition", row)
+            self.settings,
+            self.settings.topic("hub.condition"),
+            mark.encode(),
+            self.value("hub.condition", row),
         )
         return self.epoch
 
     def row(self, condition_id: str = "", **changes: Any) -> dict[str, Any]:
         """A row of hub.condition; a new person unless ``subject_key`` says who."""
         now = datetime.now(UTC)
-        row = {**CONDITION, "epoch": self.epoch, "caused_at": now, "decided_at": now, "subject_key": key(), **changes}
+        row = {
+            **CONDITION,
+            "epoch": self.epoch,
+            "caused_at": now,
+            "decided_at": now,
+            "subject_key": key(),
+            **changes,
+        }
         row["condition_id"] = condition_id or f"{row['rule']}:{row['subject_key']}:{row['episode']}"
         return row
 
@@ -166,13 +231,19 @@ class Rig:
 
     def end(self, row: dict[str, Any], cause: str, by: str = "") -> None:
         """Publish the ending of a condition."""
-        self.publish({**row, "epoch": self.epoch, "state": "ended", "cause": cause, "superseded_by": by,
-                      "decided_at": datetime.now(UTC)})
+        self.publish(
+            {
+                **row,
+                "epoch": self.epoch,
+                "state": "ended",
+                "cause": cause,
+                "superseded_by": by,
+                "decided_at": datetime.now(UTC),
+            }
+        )
 
     def events(self) -> list[dict[str, Any]]:
         """Everything in hub.case, with offsets."""
-        from agents.columns import Columns, instants
-
         columns, found = Columns(self.registry), []
         for batch in read_all(self.settings, self.settings.topic("hub.case")):
             frame, bad = columns.frame("hub.case", batch.keys, batch.values, batch.offsets)
@@ -200,11 +271,11 @@ class Rig:
                 continue
             kind = self.redis.type(name)
             found[name] = {
-                b"string": lambda n: self.redis.get(n),
-                b"hash": lambda n: self.redis.hgetall(n),
+                b"string": self.redis.get,
+                b"hash": self.redis.hgetall,
                 b"zset": lambda n: self.redis.zrange(n, 0, -1, withscores=True),
-                b"set": lambda n: self.redis.smembers(n),
-                b"stream": lambda n: self.redis.xrange(n),
+                b"set": self.redis.smembers,
+                b"stream": self.redis.xrange,
             }[kind](name)
         return found
 
@@ -234,20 +305,114 @@ class Rig:
 
     def client(self, user: str) -> httpx.Client:
         """A signed-in client."""
-        client = httpx.Client(base_url=self.url, timeout=10)
-        answer = client.post("/v1/token", json={"username": user, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
-        return client
+        if user not in self.tokens:
+            answer = httpx.post(
+                f"{self.url}/v1/token", json={"username": user, "password": PASSWORD}, timeout=30
+            )
+            assert answer.status_code == 200, answer.text
+            self.tokens[user] = answer.json()["token"]
+        return httpx.Client(
+            base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {self.tokens[user]}"}
+        )
+
+
+class Thread:
+    """One part of the hub in a thread; ``stop`` raises what ended it."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings, self._stopping = settings, threading.Event()
+        self._failed: BaseException | None = None
+        self._server: _Server | None = None
+        if name == "gateway":
+            (settings.home / RUNFILE).unlink(missing_ok=True)
+        self._thread = threading.Thread(target=self._guarded, args=(getattr(self, f"_{name}"),), name=name)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Orderly, as at SIGTERM."""
+        self._stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        if self._failed is not None:
+            raise self._failed
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except BaseException as error:
+            self._failed = error
+
+    def _casework(self) -> None:
+        with closing(Worker(self._settings, policy(self._settings))) as worker:
+            at = worker.acquire()
+            self._follow({(t, 0): p for t, p in at.items()}, worker.apply)
+
+    def _projection(self) -> None:
+        with closing(Views(self._settings)) as views:
+            at = {
+                (t, p): views.projector.position(t, p)
+                for t in TOPICS
+                for p in range(partitions_of(self._settings, TABLE[t]))
+            }
+            self._follow(at, views.apply)
+
+    def _tasks(self) -> None:
+        with closing(TaskAgent(self._settings)) as agent:
+            agent.start()
+            while not self._stopping.is_set():
+                agent.step(0.1)
+
+    def _gateway(self) -> None:
+        settings = self._settings
+        with Registry(settings.registry, settings.namespace) as registry:
+            outgoing = KafkaOutgoing(settings, registry, producer(settings, linger_ms=0))
+            client = connect(settings)
+            app = create_app(
+                settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir)
+            )
+            config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
+            self._server = _Server(config, settings.home / RUNFILE)
+            self._server.run()
+            outgoing.close()
+
+    def _follow(self, at: dict[tuple[str, int], int], apply: Callable[[Slice], None]) -> None:
+        client = consumer(self._settings, f"follow-{uuid.uuid4().hex}")
+        names = {self._settings.topic(t): t for t, _ in at}
+        client.assign([TopicPartition(self._settings.topic(t), p, n) for (t, p), n in at.items()])
+        while not self._stopping.is_set():
+            parts: dict[tuple[str, int], list[Message]] = {}
+            for message in client.consume(500, 0.05):
+                if message.error() is None:
+                    parts.setdefault((message.topic(), message.partition()), []).append(message)
+            for (topic, partition), some in parts.items():
+                offsets = [m.offset() for m in some]
+                start, end = at[names[topic], partition], offsets[-1] + 1
+                at[names[topic], partition] = end
+                apply(
+                    Slice(
+                        topic,
+                        partition,
+                        start,
+                        end,
+                        offsets,
+                        [m.key() for m in some],
+                        [m.value() for m in some],
+                        some[0].timestamp()[1],
+                        some[-1].timestamp()[1],
+                    )
+                )
+        client.close()
 
 
 @contextmanager
 def rig(settings: Settings, *names: str) -> Iterator[Rig]:
-    """A rig with processes, stopped at the end."""
+    """A rig with these parts in threads, stopped at the end."""
     made = Rig(settings)
     made.users()
     try:
-        made.start(*names)
+        made.here(*names)
         yield made
     finally:
         made.stop()

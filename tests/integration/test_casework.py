@@ -80,12 +80,13 @@ def test_killed_between_commit_and_acknowledgement(hub: Settings, fault: str) ->
         published_once(made)
 
 
-def test_a_lost_and_an_old_file(hub: Settings) -> None:
+def test_a_lost_and_an_old_file(hub: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "doudi")
     with rig(hub, "casework", "projection") as made:
         made.own()
         first = [made.raise_() for _ in range(5)]
         wait(lambda: made.redis.hlen(made.keys.standing) == 5)
-        made.kill("casework")
+        made.leave("casework")
         file = made.settings.state_dir / "casework.duckdb"
         old = made.settings.home / "old"
         shutil.copytree(made.settings.state_dir, old)
@@ -94,15 +95,15 @@ def test_a_lost_and_an_old_file(hub: Settings) -> None:
         file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
         made.end(first[0], "corrected")
         second = [made.raise_() for _ in range(5)]
-        made.start("casework")
+        made.here("casework")
         wait(lambda: made.redis.hlen(made.keys.standing) == 9)
-        assert "made anew: 5 cases" in made.log("casework")
+        assert "made anew: 5 cases" in caplog.text
         published_once(made)
 
-        made.kill("casework")
+        made.leave("casework")
         shutil.rmtree(made.settings.state_dir)
         shutil.copytree(old, made.settings.state_dir)
         made.end(second[0], "fulfilled")
-        made.start("casework")
+        made.here("casework")
         wait(lambda: made.redis.hlen(made.keys.standing) == 8)
         published_once(made)
