@@ -21,6 +21,7 @@ from agents.ownership import Acquired
 from agents.slices import Slice
 from agents.state import PartitionState
 from agents.transport import BACKLOG, now
+from schemas.topics import of
 
 if TYPE_CHECKING:
     from agents.stage_runtime import Runtime
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LOCK_RETRY_S = 0.05
 LIVE_S = 1.0
+HEARTBEAT = "hub.heartbeat"
 CATCH_UP_SLICES = 5
 """Catching up takes so many times a normal cycle at once: nothing is decided in between."""
 
@@ -48,6 +50,7 @@ class Runner:
         self._generation = runtime.app.consumer_generation_id
         self._live: deque[tuple[Slice, Done]] = deque()
         self._backlog: deque[tuple[Slice, Done]] = deque()
+        self._heartbeats: deque[tuple[Slice, Done]] = deque()
         self._turn_backlog = False
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
@@ -67,6 +70,8 @@ class Runner:
         """Queue a slice."""
         if part.topic.endswith(BACKLOG):
             self._backlog.append((part, done))
+        elif part.topic == HEARTBEAT:
+            self._heartbeats.append((part, done))
         else:
             self._live.append((part, done))
             self._runtime.last_live = time.monotonic()
@@ -96,6 +101,7 @@ class Runner:
         await asyncio.wait([self._task])
         self._live.clear()
         self._backlog.clear()
+        self._heartbeats.clear()
         state, self._state = self._state, None
         return state
 
@@ -149,12 +155,12 @@ class Runner:
         while any(self._state.positions.get(t, 0) < end for t, end in ends.items() if end > 0):
             if not self._owned:
                 raise NotOwner("revoked")
-            if not (self._live or self._backlog):
+            if not (self._live or self._backlog or self._heartbeats):
                 if all(self._reached(t, end) for t, end in ends.items()):
                     break
                 await self._woken()
                 continue
-            queue = self._live or self._backlog
+            queue = self._live or self._backlog or self._heartbeats
             await self._cycle(_up_to(queue, most), silent=True)
         await self._cycle([], everybody=True)
         self.figures.catching_up = False
@@ -191,14 +197,27 @@ class Runner:
         self._wake.clear()
 
     def _next(self) -> list[tuple[Slice, Done]]:
-        """Live first; while live records flow, backlog in small portions in between."""
+        """Live first; while live records flow, backlog in small portions in between.
+
+        A heartbeat waits for the backlog: that a feed is complete may count only once what it published
+        has been read, or everything not read yet would pass for absent.
+        """
         settings = self._runtime.settings
+        if self._heartbeats and self._backlog_read():
+            self._live.extend(self._heartbeats)
+            self._heartbeats.clear()
         if self._live and not (self._turn_backlog and self._backlog):
             self._turn_backlog = True
             return _up_to(self._live, settings.slice_records)
         self._turn_backlog = False
         flowing = time.monotonic() - self._runtime.last_live < LIVE_S
         return _up_to(self._backlog, settings.backlog_records if flowing else settings.slice_records)
+
+    def _backlog_read(self) -> bool:
+        assert self._state is not None  # noqa: S101 - acquired
+        at = self._state.positions
+        lanes = [of(t).backlog for t in self._runtime.stage.inputs if of(t).lanes]
+        return not self._backlog and all(at.get(t, 0) >= self._runtime.highwater(self._tp(t)) for t in lanes)
 
     async def _cycle(
         self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False
@@ -242,7 +261,7 @@ class Runner:
         if self._state is not None:
             ends = {t: self._runtime.highwater(self._tp(t)) for t in list(self._state.positions)}
             self.figures.lag = sum(max(0, end - self._state.positions.get(t, 0)) for t, end in ends.items())
-        waiting = [q[0][0].first_ms for q in (self._live, self._backlog) if q]
+        waiting = [q[0][0].first_ms for q in (self._live, self._backlog, self._heartbeats) if q]
         self.figures.oldest_ms = max(0, int(time.time() * 1000) - min(waiting)) if waiting else 0
         return self.figures
 

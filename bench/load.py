@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from bench.data import COUNTY, DAY, Load, roster, settlements
+from bench.data import COUNTY, DAY
 from schemas.codec import encode, encode_frame
 from schemas.load import of_topic
 from wire.kafka import Publisher, create_topics
@@ -15,6 +15,7 @@ from wire.registry import Registry
 from wire.settings import Settings
 
 Row = dict[str, object]
+COVERED = ("medical.insurance", "civil.benefit", "civil.roster", "medical.settlement")
 
 
 def prepare(settings: Settings) -> Registry:
@@ -46,22 +47,14 @@ def broadcast(settings: Settings, registry: Registry, topic: str, row: Row, key:
     publisher.flush(30)
 
 
-def day(settings: Settings, registry: Registry) -> None:
-    """The tick of the benchmark's day, and feeds that cover the county."""
+def day(settings: Settings, registry: Registry) -> int:
+    """The tick of the benchmark's day, and feeds that cover the county; returns the messages sent."""
     now = dt.datetime.now(dt.UTC)
     broadcast(settings, registry, "hub.tick", {"day": DAY, "sent_at": now}, DAY.isoformat())
-    for seq, topic in enumerate(("medical.insurance", "civil.benefit", "civil.roster", "medical.settlement")):
+    for seq, topic in enumerate(COVERED):
         broadcast(settings, registry, "hub.heartbeat", {
             "source": f"bench.{topic}", "topic": topic, "source_epoch": 1, "seq": seq + 1,
             "division_prefix": COUNTY, "covers_from": dt.date(2020, 1, 1), "complete": True, "position": "",
             "sent_at": now,
         }, f"bench.{topic}")
-
-
-def fill(settings: Settings, load: Load) -> Registry:
-    """Everything a run reads: roster, day, coverage, settlements."""
-    registry = prepare(settings)
-    publish(settings, registry, "civil.roster", roster(load))
-    day(settings, registry)
-    publish(settings, registry, "medical.settlement", settlements(load))
-    return registry
+    return settings.partitions * (1 + len(COVERED))

@@ -94,8 +94,8 @@ def main() -> None:
         return sum(o or 0 for tp, o in consumer._committed_offset.items() if tp.topic == topic)
 
     async def watch() -> None:
-        while clock.seen < load.settlements:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - an event a record would be timed as well
+        while clock.seen < load.settlements:  # noqa: ASYNC110 - an event a record would be timed as well
+            await asyncio.sleep(0.01)
         while committed() < load.settlements:
             await app.consumer.commit()
             await asyncio.sleep(0.01)

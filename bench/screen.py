@@ -1,0 +1,55 @@
+"""Doudi on the stateful job: the persons' worker as it runs in production, timed from inside its process.
+
+``python -m bench.screen NAMESPACE RECORDS`` takes in so many records beyond what its state holds, publishes
+what comes of them, prints ``RESULT {json}`` and ends. The clock starts with the first record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np  # noqa: F401 - before polars, which imports it at first use, not safe in two threads
+import pyarrow as pa  # noqa: F401
+
+from agents.app import run
+from agents.stage_runtime import Runtime
+from domain import rules
+from domain.screening import PersonStage
+from wire.secrets import Secrets
+from wire.settings import Settings
+
+
+def main() -> None:
+    """Runs until the records are decided, published and acknowledged."""
+    namespace, records = sys.argv[1], int(sys.argv[2])
+    settings = Settings(namespace=namespace)
+    runtime = Runtime(settings, PersonStage(rules.load()), Secrets.load(settings.secrets_dir).hub.public)
+
+    def watch() -> None:
+        def seen() -> int:
+            return sum(r.figures.records for r in list(runtime._runners.values()))
+
+        while not runtime._runners or not runtime.last_live:
+            time.sleep(0.001)
+        started, cpu = time.perf_counter(), time.process_time()
+        while seen() < records:
+            time.sleep(0.005)
+        wall = time.perf_counter() - started
+        print("RESULT " + json.dumps({
+            "mode": "screen", "records": seen(), "seconds": round(wall, 3),
+            "records_per_s": round(seen() / wall),
+            "cpu_us_per_record": round((time.process_time() - cpu) / seen() * 1e6, 2),
+        }), flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+    run(runtime.app, settings)
+
+
+if __name__ == "__main__":
+    main()
