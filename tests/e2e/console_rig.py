@@ -1,4 +1,4 @@
-"""Browsers on the built console for tests: signed-in pages that fail on script errors and policy violations."""
+"""Browsers on the built console, for tests: pages that fail on script errors and policy violations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"
 DESKTOP, PHONE = (1440, 900), (390, 844)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-EXPECTED = re.compile(r"the server responded with a status of 4\d\d|ERR_(INTERNET|CONNECTION|INCOMPLETE|EMPTY)")
+EXPECTED = re.compile(
+    r"the server responded with a status of 4\d\d|ERR_(INTERNET|CONNECTION|INCOMPLETE|EMPTY)"
+)
 """What a browser logs by itself when an answer is an error or the network is away."""
 
 expect.set_options(timeout=15_000)
@@ -110,7 +112,8 @@ def serious(page: Page) -> list[str]:
     })""")
     return [
         f"{v['id']}: {[n['html'][:120] for n in v['nodes'][:3]]}"
-        for v in found["violations"] if v["impact"] in ("serious", "critical")
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
     ]
 
 

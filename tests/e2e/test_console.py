@@ -1,4 +1,4 @@
-"""The console in real browsers on the real hub: casework, projection and gateway as processes."""
+"""The console in real browsers on the real stack: casework and projection in threads, the gateway a process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.e2e.console_rig import PHONE, Desk, desk, overflow, serious, sign_in
 from tests.ids import test_id
 from tests.integration.casework_rig import OTHER_TOWN, TASK, TOWN, Rig, rig, wait
 from tests.stack import own_hub
+from wire.kafka import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
 
 pytestmark = pytest.mark.browser
-
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def running(stack: Settings) -> Iterator[Rig]:
         wait((settings.home / "run" / "gateway.json").exists, 120)
         made.own()
         first = made.raise_()
-        wait(lambda: made.case_of(first), 200)      # the processes' first breath takes long on a busy machine
+        wait(lambda: made.case_of(first), 200)  # the processes' first breath takes long on a busy machine
         yield made
 
 
@@ -182,10 +182,10 @@ def test_a_command_waits_for_casework_and_is_not_lost(running: Rig, visit: Desk)
     case = raised(running, division=village())
     page = visit.signed_in("town", path=f"/alerts/{case['case_id']}")
     expect(button(page, "签收")).to_be_visible()
-    running.kill("casework")
+    running.leave("casework")
     button(page, "签收").click()
     expect(page.get_by_text("已提交，正在等待系统确认…")).to_be_visible()
-    running.start("casework")
+    running.here("casework")
     expect(page.get_by_text("签收成功")).to_be_visible(timeout=120_000)
     assert running.document(case["case_id"])["signed_by"] == "town"  # type: ignore[index]
 
@@ -208,17 +208,23 @@ def test_the_stream_comes_back_after_the_gateway(running: Rig, visit: Desk) -> N
 
 
 def test_identity_needs_a_purpose_and_is_audited(running: Rig, visit: Desk) -> None:
-    from wire.kafka import read_all
-
     case = raised(running, division=village())
     key = case["subject_key"]
     number = test_id(7)
     vault = Secrets.load(running.settings.secrets_dir).vault
     identity = {"name": "测试甲", "id_number": number, "telephone": None, "address": "测试村1号"}
-    running.publish({
-        "person_key": key, "key_id": vault.key_id, **vault.seal(key, identity)._asdict(), "index": [],
-        "division": case["division"], "source": "test", "updated_at": datetime.now(UTC),
-    }, topic="hub.identity")
+    running.publish(
+        {
+            "person_key": key,
+            "key_id": vault.key_id,
+            **vault.seal(key, identity)._asdict(),
+            "index": [],
+            "division": case["division"],
+            "source": "test",
+            "updated_at": datetime.now(UTC),
+        },
+        topic="hub.identity",
+    )
     wait(lambda: running.redis.exists(running.keys.vault(key)))
 
     page = visit.signed_in("town", path=f"/alerts/{case['case_id']}")
@@ -232,7 +238,8 @@ def test_identity_needs_a_purpose_and_is_audited(running: Rig, visit: Desk) -> N
     expect(page.get_by_text(f"990101{'*' * 10}{number[-2:]}")).to_be_visible()
     button(page, "隐藏").click()
     assert "测试甲" not in page.content()
-    assert sum(len(batch.values) for batch in read_all(running.settings, running.settings.topic("hub.audit"))) == 1
+    audit = read_all(running.settings, running.settings.topic("hub.audit"))
+    assert sum(len(batch.values) for batch in audit) == 1
 
     auditor = visit.signed_in("auditor", path=f"/alerts/{case['case_id']}")
     expect(auditor.get_by_text("您的角色只能查看")).to_be_visible()
@@ -301,7 +308,9 @@ def test_by_keyboard_alone(running: Rig, visit: Desk) -> None:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_accessible_and_no_wider_than_a_phone(running: Rig, visit: Desk, language: str, tmp_path: Path) -> None:
+def test_accessible_and_no_wider_than_a_phone(
+    running: Rig, visit: Desk, language: str, tmp_path: Path
+) -> None:
     place = village()
     case = raised(running, division=place)
     for size in (PHONE, (1440, 900)):
@@ -309,7 +318,7 @@ def test_accessible_and_no_wider_than_a_phone(running: Rig, visit: Desk, languag
         said: list[tuple[str, list[str], int]] = []
 
         def look(name: str, page: Page = page, said: list[tuple[str, list[str], int]] = said) -> None:
-            page.wait_for_timeout(400)      # transitions change contrast while they last
+            page.wait_for_timeout(400)  # transitions change contrast while they last
             page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
             said.append((name, serious(page), overflow(page)))
 

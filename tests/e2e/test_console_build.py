@@ -1,4 +1,4 @@
-"""The console's tool chain: its own tests, a lock without registry addresses, a build that needs nobody else."""
+"""The console's tool chain: its own tests, a lock without addresses, a build that needs nobody else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tests.e2e.console_rig import CONSOLE, ROOT, built
 
 def test_the_console_passes_its_own_tests() -> None:
     run = subprocess.run(
-        [sys.executable, "-I", ROOT / "doudi" / "bootstrap.py", "--npm", "test"], capture_output=True, text=True
+        [sys.executable, "-I", ROOT / "doudi" / "bootstrap.py", "--npm", "test"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-4000:]
 
