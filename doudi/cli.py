@@ -55,7 +55,8 @@ def main() -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("httpx", "stamina"):
+        logging.getLogger(talkative).setLevel(logging.ERROR)
 
 
 for _name in MODULES:

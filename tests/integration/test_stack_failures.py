@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import http.server
 import os
 import socket
@@ -308,6 +309,9 @@ def test_a_download_that_is_not_what_the_lock_names(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # jgo leaves a refused answer open
 @pytest.mark.parametrize("there", [True, False])
 def test_a_download_that_fails(tmp_path: Path, there: bool) -> None:
     lock = lock_of(tmp_path, GOOD)
@@ -321,3 +325,4 @@ def test_a_download_that_fails(tmp_path: Path, there: bool) -> None:
     assert where in text
     assert "HTTPS_PROXY" in text
     assert "DOUDI_MAVEN" in text
+    gc.collect()

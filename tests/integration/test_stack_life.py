@@ -173,7 +173,8 @@ def test_three_brokers_survive_the_loss_of_one(stack: Settings) -> None:
         with running(given, hub=False, brokers=3) as settings:
             quiet = {"bootstrap.servers": settings.kafka, "log_level": 0}
             topic = NewTopic("kept", 1, 3, config={"min.insync.replicas": "2"})
-            AdminClient(quiet).create_topics([topic])["kept"].result(60)
+            admin = AdminClient(quiet)
+            admin.create_topics([topic])["kept"].result(60)
             run = runfile.read(home)
             assert run is not None
             assert [e.name for e in run.processes] == ["kafka1", "kafka2", "kafka3"]
