@@ -47,7 +47,10 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     spoke = {r for (r,) in con.execute("select distinct rule from said").fetchall()}
     speaking = {shape: [c for c in rules if c.rule.id in spoke] for shape, rules in shapes.items()}
     parts = " union all ".join(content(shape, rules) for shape, rules in speaking.items() if rules)
-    con.execute(f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({parts}) h{_audible(speaking)}")
+    # Two sources may use one record id, so one episode: what holds is said once, and always the same.
+    con.execute(
+        f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
+        f"from ({parts}) h{_audible(speaking)} order by rule, subject, episode, holds nulls last, evidence")
     return True
 
 
@@ -97,7 +100,9 @@ def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], 
     """Fill ``ending`` with why the conditions of these rules that stood no longer do."""
     parts = [_causes(compiled[rule], book) if rule in compiled else _withdrawn(rule) for rule in ended]
     if parts:
-        con.execute("insert into ending " + " union all ".join(parts))
+        con.execute(
+            "insert into ending select distinct on (rule, subject, episode) * from ("
+            f"{' union all '.join(parts)}) order by rule, subject, episode, cause")
 
 
 def rules_changed(con: Connection) -> tuple[list[str], list[str]]:

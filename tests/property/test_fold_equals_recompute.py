@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.rules import load
@@ -24,61 +24,75 @@ from tests.property import oracle
 
 BOOK = load()
 START = date(2026, 11, 20)
-PERSONS = ["A", "B", "C", "D"]
-DIVISIONS = ["990101001001", "990101002002", "990102001001", ""]
+PERSONS = list("ABCDEFGHIJ")
 TOPICS = oracle.PLACES
-_days = st.sampled_from([date(2025, 6, 1), date(2026, 1, 1), date(2026, 11, 1), date(2026, 11, 21), date(2026, 12, 15)])
-_day = st.one_of(st.none(), _days)
-_tier = st.sampled_from(oracle.ORDER)
-
-FIELDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "medical.settlement": st.fixed_dictionaries({
-        "setl_time": st.sampled_from([datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 12, 31, 15, 59, tzinfo=UTC),
-                                      datetime(2026, 12, 31, 16, 0, tzinfo=UTC), datetime(2025, 11, 1, tzinfo=UTC)]),
-        "psn_part_amt_fen": st.sampled_from([100_000, 100_001, 500_001, 1_200_000, 1_600_000, 4_600_000, -500_000, -1_600_000]),
-        "vali_flag": st.sampled_from(["1", "1", "1", "0", None])}),
-    "civil.roster": st.fixed_dictionaries({
-        "tier": _tier, "status": st.sampled_from(["active", "active", "exited", "refused"]),
-        "start_on": _days, "end_on": _day}),
-    "civil.household": st.fixed_dictionaries({
-        "household_key": st.sampled_from(["h1", "h2"]), "head": st.booleans(), "joined_on": _day, "left_on": _day}),
-    "civil.benefit": st.fixed_dictionaries({
-        "benefit": st.sampled_from(["dibao", "temporary_aid", "medical_aid", "care_subsidy", "funeral_subsidy"]),
-        "status": st.sampled_from(["active", "active", "stopped", "paid"]),
-        "granted_on": _day, "start_on": _days, "end_on": _day}),
-    "medical.insurance": st.fixed_dictionaries({
-        "insured": st.just(True), "idet_tier": st.one_of(st.none(), _tier), "idet_begndate": _days, "idet_enddate": _day}),
-    "disability.card": st.fixed_dictionaries({
-        "category": st.sampled_from([4, 5, 6]), "grade": st.integers(1, 4), "status": st.sampled_from(["active", "cancelled"]),
-        "valid_until": _day, "guardian_key": st.sampled_from([None, *PERSONS])}),
-    "vital.life_event": st.fixed_dictionaries({
-        "event": st.sampled_from(["death", "death", "moved"]), "event_on": _days}),
-}
+FEEDS = ["civil.roster", "civil.benefit", "medical.insurance"]
+PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
+ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
+TIERS = ["tekun", "dibao", "dibao", "bianyuan", *oracle.ORDER]
+Step = tuple[str, Any]
 
 
-@st.composite
-def records(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    """A department's fields, few values of each: the limits, and both sides of them."""
+    match topic:
+        case "medical.settlement":
+            return {
+                "setl_time": pick([datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 12, 31, 15, 59, tzinfo=UTC),
+                                   datetime(2026, 12, 31, 16, 0, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)]),
+                "psn_part_amt_fen": pick([100_000, 100_001, 500_001, 1_200_000, 1_600_000, 4_600_000, -500_000, -1_600_000]),
+                "vali_flag": pick(["1", "1", "1", "1", "0", None])}
+        case "civil.roster":
+            return {"tier": pick(TIERS), "status": pick(["active", "active", "active", "exited", "refused"]),
+                    "start_on": pick(PAST), "end_on": pick(ENDS)}
+        case "civil.household":
+            return {"household_key": pick(["h1", "h2", "h3"]), "head": pick([True, False]),
+                    "joined_on": pick([None, *PAST]), "left_on": pick(ENDS)}
+        case "civil.benefit":
+            return {"benefit": pick(["dibao", "temporary_aid", "medical_aid", "care_subsidy", "funeral_subsidy"]),
+                    "status": pick(["active", "active", "stopped", "paid"]), "granted_on": pick([None, *PAST]),
+                    "start_on": pick(PAST), "end_on": pick(ENDS)}
+        case "medical.insurance":
+            return {"insured": True, "idet_tier": pick([None, *TIERS]), "idet_begndate": pick(PAST), "idet_enddate": pick(ENDS)}
+        case "disability.card":
+            return {"category": pick([4, 5, 6]), "grade": pick([1, 2, 3, 4]), "guardian_key": pick([None, *PERSONS]),
+                    "status": pick(["active", "active", "active", "cancelled"]), "valid_until": pick(ENDS)}
+    return {"event": pick(["death", "death", "moved"]), "event_on": pick(PAST)}
+
+
+def record(chance: random.Random, by: int) -> dict[str, Any]:
     """A version of one of few records: collisions, corrections, deletes and late versions are what it is about."""
-    topic = draw(st.sampled_from(TOPICS))
-    return "record", {
-        "topic": topic, "person": draw(st.sampled_from(PERSONS)), "source": draw(st.sampled_from(["s1", "s1", "s1", "s2"])),
-        "record_id": draw(st.sampled_from(["r1", "r2"])), "epoch": draw(st.sampled_from([1, 1, 1, 2])),
-        "version": draw(st.integers(1, 5)), "lane": draw(st.sampled_from([0, 1, 1])),
-        "op": draw(st.sampled_from(["create", "update", "update", "snapshot", "delete"])),
-        "division": draw(st.sampled_from(DIVISIONS)),
-        "occurred_at": datetime(2026, 1, draw(st.integers(1, 3)), tzinfo=UTC), **draw(FIELDS[topic]),
-    }
+    pick = chance.choice
+    topic = pick([*TOPICS[:-1], *TOPICS[:-1], *TOPICS[:-1], "medical.settlement", "vital.life_event"])
+    source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
+    return {
+        "topic": topic, "person": pick(PERSONS), "source": source,
+        # Two sources may count bills alike; an id that becomes an episode is the department's own key.
+        "record_id": number if topic == "medical.settlement" else f"{source}{number}",
+        "epoch": 2 if chance.random() < by / 100 else 1, "version": max(1, by + chance.randint(-3, 2)), "lane": pick([0, 1, 1]),
+        "op": pick(["create", "update", "update", "snapshot", "update", "update", "delete"]),
+        "division": pick(["990101001001", "990101001001", "990101002002", "990102001001", ""]),
+        "occurred_at": datetime(2026, 1, pick([1, 2, 3]), tzinfo=UTC), **fields(topic, pick)}
 
 
-feeds = st.builds(
-    lambda source, topic, prefix, epoch, seq, complete, since: ("feed", {
-        "source": source, "topic": topic, "prefix": prefix, "epoch": epoch, "seq": seq, "complete": complete, "since": since}),
-    st.sampled_from(["s1", "s2"]), st.sampled_from(["civil.roster", "civil.benefit", "medical.insurance"]),
-    st.sampled_from(["", "9901", "990101"]), st.integers(1, 2), st.integers(1, 9), st.booleans(),
-    st.sampled_from([date(2020, 1, 1), date(2026, 12, 1)]))
-ticks = st.builds(lambda days: ("tick", days), st.sampled_from([0, 1, 10, 45, 75, 80]))
-others = st.sampled_from([("evaluate", None), ("evaluate", None), ("restart", None), ("again", None)])
-steps = st.lists(st.one_of(records(), records(), records(), records(), feeds, ticks, others), min_size=10, max_size=60)
+def sequence(chance: random.Random, length: int) -> list[Step]:
+    """Slices of records with days, feeds, duplicates and restarts between them."""
+    steps: list[Step] = []
+    for by in range(length):
+        steps.append(("slice", [record(chance, by) for _ in range(chance.randint(1, 40))]))
+        match chance.randrange(6):
+            case 0:
+                steps.append(("tick", by * 8 + chance.randint(-10, 10)))
+            case 1:
+                steps.append(("feed", {
+                    "source": chance.choice(["s0", "s0", "s1"]), "topic": chance.choice(FEEDS), "epoch": 1, "seq": by + 2,
+                    "prefix": chance.choice(["", "9901", "990102"]), "complete": chance.random() < 0.6,
+                    "since": chance.choice([date(2020, 1, 1), date(2026, 12, 1)])}))
+            case 2:
+                steps.append(("restart", None))
+            case 3:
+                steps.append(("again", None))
+    return steps
 
 
 class Run:
@@ -94,20 +108,22 @@ class Run:
         self.before = oracle.Answer({}, set(), {})
         self.said: dict[str, tuple[Any, ...]] = {}
         self.tick(0)
+        for topic in FEEDS:
+            self.step("feed", {"source": "s0", "topic": topic, "prefix": "9901", "epoch": 1, "seq": 1, "complete": True,
+                               "since": date(2020, 1, 1)})
 
     def step(self, kind: str, what: Any) -> None:
         """Do one step on both sides."""
-        if kind == "record":
-            self.slice.append(dict(what))
-        elif kind == "again" and self.given:
-            self.slice.append(dict(self.chance.choice(self.given)))
+        if kind == "slice":
+            self.slice += what
+            self.evaluate()
+        elif kind == "again":
+            self.slice += [dict(self.chance.choice(self.given)) for _ in range(3)]
         elif kind == "feed":
             self.hub.beat(what)
             self.trial.stages[0].ingest(self.trial.connections[0], "hub.heartbeat", beats([what]))
         elif kind == "tick":
             self.tick(what)
-        elif kind == "evaluate":
-            self.evaluate()
         elif kind == "restart":
             self.evaluate()
             self.trial.restart()
@@ -137,8 +153,6 @@ class Run:
         assert ended == {k: now.cause(k) for k in self.before.standing if k not in now.standing}
         for row in rows:
             self._nothing_spurious(row)
-            if row["state"] == "ended":
-                event(f"{row['rule']} {row['cause']}")
         assert standing(self.trial) == now.standing
         assert unknown(self.trial) == now.unknown
         self.before = now
@@ -202,30 +216,41 @@ def everything(trial: Trial) -> list[Any]:
         (persons, "published_hub_relation"))]
 
 
-@pytest.mark.parametrize("seed", range(2))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-          print_blob=True)
-@given(sequence=steps)
-def test_what_stands_is_rules_of_facts(seed: int, sequence: list[tuple[str, Any]]) -> None:
-    chance = random.Random(seed)  # noqa: S311 - which duplicate, and the order within a slice
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@given(seed=st.integers(0, 2**32), length=st.integers(1, 12))
+@example(seed=1, length=12)
+def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
+    run_through(random.Random(seed), length)  # noqa: S311 - a story, not a secret
+
+
+def test_the_stories_reach_every_rule_and_cause() -> None:
+    """So that the comparison above is not one of empty sets."""
+    seen: set[tuple[str, str]] = set()
+    for seed in range(3):
+        seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
+    for rule in ("R01", "R02", "R03", "R04", "R09", "R13", "H01"):
+        assert {(rule, "fulfilled"), (rule, "corrected")} & seen, rule
+    assert {"fulfilled", "corrected", "superseded", "lapsed"} == {cause for _, cause in seen}
+
+
+def run_through(chance: random.Random, length: int) -> set[tuple[str, str]]:
+    """A story on both sides, then a fresh state from its final rows. Returns the endings seen."""
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), chance)
+        fresh = Trial(BOOK)
         try:
-            for kind, what in sequence:
+            for kind, what in sequence(chance, length):
                 run.step(kind, what)
             run.evaluate()
-            fresh = Trial(BOOK)
-            try:
-                fresh.stages[0].ingest(fresh.connections[0], "hub.heartbeat", beats(list(run.hub.feeds.values()))) \
-                    if run.hub.feeds else None
-                fresh.tick(run.hub.today or START)
-                for topic in TOPICS:
-                    final = [r for (t, *_), r in run.hub.records.items() if t == topic]
-                    if final:
-                        fresh.stages[0].ingest(fresh.connections[0], topic, positioned(topic, final))
-                fresh.evaluate()
-                assert everything(fresh) == everything(run.trial)
-            finally:
-                fresh.close()
+            fresh.stages[0].ingest(fresh.connections[0], "hub.heartbeat", beats(list(run.hub.feeds.values())))
+            fresh.tick(run.hub.today or START)
+            for topic in TOPICS:
+                final = [r for (t, *_), r in run.hub.records.items() if t == topic]
+                if final:
+                    fresh.stages[0].ingest(fresh.connections[0], topic, positioned(topic, final))
+            fresh.evaluate()
+            assert everything(fresh) == everything(run.trial)
+            return {(r["rule"], r["cause"]) for r in run.trial.published if r["state"] == "ended"}
         finally:
+            fresh.close()
             run.trial.close()
