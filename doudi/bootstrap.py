@@ -177,8 +177,11 @@ def npm(*arguments: str) -> None:
     """Run npm in the console's folder."""
     folder = node()
     env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "true"}
+    # A wheel holds no links: its bin/npm is a copy that does not find its parts. Call what it should link to.
+    script = folder.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(folder / "node"), str(script)] if script.is_file() else [str(folder / "npm")]
     done = subprocess.run(
-        [str(folder / "npm"), *arguments], cwd=CONSOLE, env=env, capture_output=True, text=True, check=False
+        [*command, *arguments], cwd=CONSOLE, env=env, capture_output=True, text=True, check=False
     )
     if done.returncode:
         last = (done.stdout + done.stderr).strip()[-1500:]

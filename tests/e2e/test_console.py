@@ -1,4 +1,4 @@
-"""The console in real browsers on the real stack: casework and projection in threads, the gateway a process."""
+"""The console in real browsers on the real stack; casework and projection in threads, gateway a process."""
 
 from __future__ import annotations
 
