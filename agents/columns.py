@@ -31,7 +31,7 @@ class Columns:
         values: Sequence[bytes | None],
         offsets: Sequence[int],
     ) -> tuple[pl.DataFrame, list[Bad]]:
-        """Good records with their ``_offset``, and the bad ones by their place. ``topic``: the logical name."""
+        """Good records with their ``_offset``, and the bad ones by place. ``topic``: the logical name."""
         decoded = decode(
             values,
             keys,

@@ -1,4 +1,4 @@
-"""Figures of casework and the projection for the gateway's /metrics: what they did, and how far behind they are."""
+"""Figures of casework and the projection for /metrics: what they did, and how far behind they are."""
 
 from __future__ import annotations
 

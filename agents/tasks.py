@@ -225,7 +225,7 @@ class TaskThread:
                 agent.step()
             agent.close()
         except KafkaException as error:
-            # Nothing is lost: the transaction was not committed, and the next start begins behind the last one.
+            # Nothing is lost: the next start begins behind the last transaction that was committed.
             die(
                 BrokerError(f"tasks were not published: {error.args[0].str()}. They are at the next start."),
                 "tasks",

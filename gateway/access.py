@@ -50,7 +50,7 @@ def identifies(actor: Actor, case: Mapping[str, Any]) -> bool:
     return acts(actor, case)
 
 
-def inboxes(  # noqa: PLR0917
+def inboxes(
     keys: RedisKeys, actor: Actor, kind: str, state: str, department: str | None, division: str
 ) -> Sequence[str]:
     """Sorted sets that hold what the user asks for. Raises Problem forbidden outside the user's scope.

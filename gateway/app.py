@@ -42,7 +42,7 @@ CONSOLE = Path(__file__).parents[1] / "console" / "dist"
 RUNFILE = "run/gateway.json"
 
 
-def create_app(  # noqa: PLR0917
+def create_app(
     settings: Settings,
     client: Client,
     outgoing: Outgoing,

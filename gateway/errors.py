@@ -116,7 +116,7 @@ class GatewayError(Exception):
     code = "internal"
 
 
-class Problem(GatewayError):  # noqa: N818 - the media type's own word
+class Problem(GatewayError):
     """An answer that is not the one asked for. ``detail`` must be free of personal data."""
 
     def __init__(self, code: str, detail: str = "", headers: dict[str, str] | None = None) -> None:

@@ -147,7 +147,7 @@ class Explainer:
         parameter = self.rules.parameters.get(name)
         return parameter.unit if parameter else ""
 
-    def _text(self, value: Any, unit: str, language: int) -> str:  # noqa: PLR0911 - one a kind of value
+    def _text(self, value: Any, unit: str, language: int) -> str:
         if value is None:
             return _UNKNOWN[language]
         if isinstance(value, bool):

@@ -29,7 +29,7 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):  # noqa: N818
+class TooLarge(Exception):
     """The body is longer than allowed."""
 
 

@@ -36,7 +36,7 @@ class Page:
     total: int
 
 
-async def page(  # noqa: PLR0917
+async def page(
     client: Client,
     keys: RedisKeys,
     lists: Sequence[str],

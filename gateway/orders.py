@@ -40,7 +40,7 @@ class Orders:
     outgoing: Outgoing
     wait_s: float
 
-    async def send(  # noqa: PLR0917
+    async def send(
         self, actor: Actor, case: Mapping[str, Any], command: str, outcome: str, expected: int, key: str
     ) -> Answer:
         """Send once (a key that was answered before is not sent again) and wait for the answer.

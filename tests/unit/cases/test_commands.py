@@ -79,4 +79,5 @@ def test_signed_and_closed_are_refused(docket: Docket, case: Case, command: Orde
     handle(docket, command(0, case.case_id, 1))
     assert handle(docket, command(1, case.case_id, 2)).refusal == "already_signed"
     handle(docket, command(2, case.case_id, 2, command="close", outcome="covered"))
-    assert handle(docket, command(3, case.case_id, 3, command="close", outcome="covered")).refusal == "already_closed"
+    again = command(3, case.case_id, 3, command="close", outcome="covered")
+    assert handle(docket, again).refusal == "already_closed"

@@ -17,7 +17,12 @@ Order = Callable[..., Command]
 
 def ended(made: Condition, offset: int, cause: str, by: str = "") -> Condition:
     return replace(
-        made, offset=offset, standing=False, cause=cause, superseded_by=by, evidence="{}",
+        made,
+        offset=offset,
+        standing=False,
+        cause=cause,
+        superseded_by=by,
+        evidence="{}",
         decided_at=made.decided_at + 1000,
     )
 
@@ -46,8 +51,12 @@ def test_the_same_content_again_is_no_event(condition: Make, policy: Policy) -> 
 def test_the_household_joins_within_the_window(condition: Make, policy: Policy) -> None:
     late = replace(condition(3, subject_key="d"), decided_at=condition(0).decided_at + 31 * DAY_MS)
     events = run(
-        Docket(), policy, condition(0), condition(1, subject_key="b", level="red"),
-        condition(2, subject_key="c", household_key="h2"), late,
+        Docket(),
+        policy,
+        condition(0),
+        condition(1, subject_key="b", level="red"),
+        condition(2, subject_key="c", household_key="h2"),
+        late,
     )
     assert [e.event for e in events] == ["opened", "joined", "opened", "opened"]
     assert events[1].case.case_id == events[0].case.case_id
@@ -55,7 +64,9 @@ def test_the_household_joins_within_the_window(condition: Make, policy: Policy) 
 
 
 def test_exclusion_does_not_join_entry(condition: Make, policy: Policy) -> None:
-    events = run(Docket(), policy, condition(0), condition(1, rule="R32", rule_class="exclusion", episode="d1"))
+    events = run(
+        Docket(), policy, condition(0), condition(1, rule="R32", rule_class="exclusion", episode="d1")
+    )
     assert [e.event for e in events] == ["opened", "opened"]
 
 
@@ -141,17 +152,29 @@ def test_what_data_closed_data_open_again(task: Make, condition: Make, policy: P
 def test_a_done_task_that_is_undone_opens_again(task: Make, command: Order, policy: Policy) -> None:
     docket = Docket()
     (opened,) = run(docket, policy, task(0))
-    handle(docket, command(
-        0, opened.case.case_id, 1, command="close", outcome="done", role="department", department="medical",
-        division="9901",
-    ))
+    handle(
+        docket,
+        command(
+            0,
+            opened.case.case_id,
+            1,
+            command="close",
+            outcome="done",
+            role="department",
+            department="medical",
+            division="9901",
+        ),
+    )
     events = run(docket, policy, ended(task(0), 1, "fulfilled"), task(2))
     assert [e.event for e in events] == ["condition_ended", "reopened"]
 
 
 def test_baseline_turns_live_with_a_live_condition(condition: Make, policy: Policy) -> None:
     events = run(
-        Docket(), policy, condition(0, baseline=True), condition(1, baseline=True, subject_key="b"),
+        Docket(),
+        policy,
+        condition(0, baseline=True),
+        condition(1, baseline=True, subject_key="b"),
         condition(2, step=2),
     )
     assert [e.case.baseline for e in events] == [True, True, False]

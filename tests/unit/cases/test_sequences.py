@@ -18,14 +18,29 @@ POLICY = Policy(
 
 rows = st.builds(
     lambda rule, subject, household, standing, cause, step, gap: (
-        "row", rule, subject, household, standing, cause, step, gap,
+        "row",
+        rule,
+        subject,
+        household,
+        standing,
+        cause,
+        step,
+        gap,
     ),
-    st.sampled_from(["R01", "R02", "R09"]), st.sampled_from("ab"), st.sampled_from(["h1", "h2"]), st.booleans(),
-    st.sampled_from(CAUSES), st.integers(1, 3), st.integers(0, 20),
+    st.sampled_from(["R01", "R02", "R09"]),
+    st.sampled_from("ab"),
+    st.sampled_from(["h1", "h2"]),
+    st.booleans(),
+    st.sampled_from(CAUSES),
+    st.integers(1, 3),
+    st.integers(0, 20),
 )
 orders = st.builds(
     lambda pick, key, command, lag: ("order", pick, key, command, lag),
-    st.integers(0, 5), st.integers(0, 6), st.sampled_from(["sign", "close"]), st.integers(0, 1),
+    st.integers(0, 5),
+    st.integers(0, 6),
+    st.sampled_from(["sign", "close"]),
+    st.integers(0, 1),
 )
 steps = st.lists(st.one_of(rows, rows, orders), max_size=40)
 
@@ -34,12 +49,32 @@ def condition(offset: int, at: int, step: tuple) -> Condition:  # type: ignore[t
     _, rule, subject, household, standing, cause, amount, _ = step
     task = rule == "R09"
     return Condition(
-        offset=offset, condition_id=f"{rule}:{subject}:2026", standing=standing, rule=rule, rule_version=1,
-        subject_kind="person", subject_key=subject, episode="2026", household_key=household,
-        division="990101001001", tier="tekun", rule_class="entitlement" if task else "entry",
-        kind="task" if task else "alert", department="medical" if task else "civil", level="orange", step=amount,
-        deadline_days=5, cause="" if standing else cause, superseded_by="", evidence=f'{{"n":{amount}}}',
-        thresholds="{}", records="[]", baseline=False, as_of=date(2026, 3, 2), caused_at=at, decided_at=at,
+        offset=offset,
+        condition_id=f"{rule}:{subject}:2026",
+        standing=standing,
+        rule=rule,
+        rule_version=1,
+        subject_kind="person",
+        subject_key=subject,
+        episode="2026",
+        household_key=household,
+        division="990101001001",
+        tier="tekun",
+        rule_class="entitlement" if task else "entry",
+        kind="task" if task else "alert",
+        department="medical" if task else "civil",
+        level="orange",
+        step=amount,
+        deadline_days=5,
+        cause="" if standing else cause,
+        superseded_by="",
+        evidence=f'{{"n":{amount}}}',
+        thresholds="{}",
+        records="[]",
+        baseline=False,
+        as_of=date(2026, 3, 2),
+        caused_at=at,
+        decided_at=at,
     )
 
 
@@ -60,11 +95,17 @@ def play(sequence: list[tuple], docket: Docket) -> tuple[list[CaseEvent], list[C
             case = cases[pick % len(cases)]
             department = case.department if case else "civil"
             order = Command(
-                offset=n, command_id=f"k{key}", case_id=case.case_id if case else "none",
-                expected_version=(case.version if case else 0) - lag, command=command,
-                outcome="data_error" if command == "close" else "", actor="u",
-                role="county" if department == "civil" else "department", department=department,
-                division="9901", at=at,
+                offset=n,
+                command_id=f"k{key}",
+                case_id=case.case_id if case else "none",
+                expected_version=(case.version if case else 0) - lag,
+                command=command,
+                outcome="data_error" if command == "close" else "",
+                actor="u",
+                role="county" if department == "civil" else "department",
+                department=department,
+                division="9901",
+                at=at,
             )
             log.append(order)
             event = handle(docket, order)
