@@ -21,18 +21,22 @@ from doudi.embedded.process import GUARD, tail
 from wire.rediskeys import RedisKeys
 from wire.settings import Settings
 
-SWEEP_S = 2.0
-COMPARE_S = 6.0
-"""How often vanished rows are looked for; a county would do it each few minutes."""
+SWEEP_S, OVERLAP_S = 3.0, 10.0
+"""How often late commits are looked for, and how far back."""
+COMPARE_S = 300.0
+"""How often vanished rows are looked for: as a county would."""
 
 
 class Connectors:
-    """One process a department. ``settle_s``: no change can lie unread for longer."""
+    """One process a department. ``settle_s``: no change can lie unread for longer, but for vanished rows.
 
-    settle_s = COMPARE_S + 3.0
+    ``compare_s``: seconds between two looks for vanished rows.
+    """
 
-    def __init__(self, settings: Settings, departments: Departments) -> None:
-        self._settings, self._departments = settings, departments
+    settle_s = SWEEP_S + 1.0
+
+    def __init__(self, settings: Settings, departments: Departments, compare_s: float = COMPARE_S) -> None:
+        self._settings, self._departments, self._compare = settings, departments, compare_s
         self._redis = redis.Redis.from_url(settings.redis)
         self._keys = RedisKeys(settings.namespace)
         self._logs: dict[str, Path] = {}
@@ -85,30 +89,44 @@ class Connectors:
                     env={**os.environ, **environment(self._settings), "PYTHONPATH": _search()},
                 )
 
-    def stop(self) -> None:
-        """Stop them in an orderly way."""
-        for child in self._running.values():
+    def stop(self, only: str = "") -> None:
+        """Stop them, or only that department's, in an orderly way."""
+        stopping = {d: c for d, c in self._running.items() if only in ("", d)}
+        for child in stopping.values():
             child.terminate()
-        for child in self._running.values():
+        for department, child in stopping.items():
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        self._running.clear()
+            del self._running[department]
+
+    def kill(self, department: str) -> None:
+        """End one without a word (SIGKILL), as a crash would."""
+        child = self._running.pop(department)
+        child.kill()
+        child.wait()
+
+    def compare_now(self, department: str) -> None:
+        """Start a department's connector anew, to look for vanished rows at once and often."""
+        self.stop(department)
+        self._compare, before = 1.0, self._compare
+        self.start()
+        self._compare = before
 
     def _override(self, department: str) -> dict[str, Any]:
         """Keys of connector.yaml that differ here: where things lie, and a demo's impatience."""
         shipped = catalogue.load(department)
         feeds = []
         for feed in shipped.feeds:
-            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.05}
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.1}
             if feed.kind == "files":
                 given |= {"folder": str(self._departments.drop), "poll_seconds": 0.1}
             else:
-                given |= {"sweep_seconds": SWEEP_S, "overlap_seconds": 20}
+                given |= {"sweep_seconds": SWEEP_S, "overlap_seconds": OVERLAP_S}
             if feed.compare_seconds:
-                given["compare_seconds"] = COMPARE_S
+                given["compare_seconds"] = self._compare
             feeds.append(given)
         named = {"database": self._departments.name(department)} if department in DATABASES else {}
         return {**named, "feeds": feeds}

@@ -24,10 +24,10 @@ INSURANCE = (
 
 
 def setl(
-    w: World, person: int, fen: int, *, number: str | bool | None = True, refund: bool = False
+    w: World, person: int, fen: int, *, number: str | bool | None = True, refund: bool = False, key: str = ""
 ) -> tuple[str, Statement]:
     """Key and INSERT of a bill with this self-pay."""
-    key = w.key("S")
+    key = key or w.key("S")
     total = fen * 5 // 2
     certno = w.id[person] if number is True else number
     money = [yuan(v) for v in (total, total - fen // 2, total - fen, total - fen, fen, fen)]

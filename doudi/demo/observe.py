@@ -141,7 +141,11 @@ class Hub:
         return {(tp.topic[cut:], tp.partition): tp.offset for tp in found if tp.offset >= 0}
 
     def wait_quiet(
-        self, timeout_s: float, settle_s: float, say: Callable[[str], None], pause_s: float = 0.25
+        self,
+        timeout_s: float,
+        settle_s: float,
+        say: Callable[[str], None] | None = None,
+        pause_s: float = 0.5,
     ) -> float:
         """Wait until nobody is behind and nothing was added for `settle_s`; returns when it became quiet.
 
@@ -152,7 +156,7 @@ class Hub:
         while time.time() < until:
             time.sleep(pause_s)
             now = self.look()
-            if time.time() - said > SAY_S and now.behind:
+            if say is not None and time.time() - said > SAY_S and now.behind:
                 said = time.time()
                 say(f"waiting: {now.words}")
             if now != before or now.behind:

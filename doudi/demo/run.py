@@ -14,17 +14,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psycopg
 import redis
 
 from doudi.demo import compare, databases, expected
+from doudi.demo.changes import Statement
 from doudi.demo.connecting import Connectors
 from doudi.demo.county import County, generate, local_day
 from doudi.demo.databases import Departments
 from doudi.demo.errors import DemoFolder, NotQuiet
 from doudi.demo.observe import Hub, Observer
-from doudi.demo.stream import Stream
+from doudi.demo.stream import MARK, Stream
 from doudi.demo.users import Login, sign_up
 from doudi.demo.writer import Began, Writer, Written
 from doudi.embedded import runfile
@@ -33,7 +36,7 @@ from wire.rediskeys import RedisKeys
 from wire.secrets import Secrets
 from wire.settings import Settings
 
-MARK = "demo.json"
+FOLDER_MARK = "demo.json"
 """In the home of a demo: what may be cleared away at the next start."""
 MOST_SHOWN = 20
 
@@ -164,11 +167,11 @@ def fresh_home(home: Path, options: Options) -> None:
             "A hub runs on the demo's folder", str(home), "`doudi down` stops it, or give another --home"
         )
     if home.exists() and any(home.iterdir()):
-        if not (home / MARK).exists():
+        if not (home / FOLDER_MARK).exists():
             raise DemoFolder("The folder holds something else than a demo", str(home), "give another --home")
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps({"people": options.people, "seed": options.seed}))
+    (home / FOLDER_MARK).write_text(json.dumps({"people": options.people, "seed": options.seed}))
 
 
 @dataclass(frozen=True)
@@ -253,16 +256,45 @@ def steady(demo: Demo, options: Options) -> tuple[Written, Observer]:
 
 
 def quiet(demo: Demo, patience_s: float) -> None:
-    """Wait until late transactions and vanished rows are found too, and nobody is behind."""
+    """Wait until late transactions and vanished rows are found too, and nobody is behind.
+
+    A bill marks the end: once the alert that it raised is gone again after its deletion, a full comparison of
+    keys has begun after everything that was written before.
+    """
+    (name,) = expected.condition_ids(
+        [("R04", demo.stream.marker, str(_today().year))], secrets_of(demo.settings).linking
+    )
+    with (
+        psycopg.connect(demo.departments.url("medical"), autocommit=True) as medical,
+        redis.Redis.from_url(demo.settings.redis) as client,
+    ):
+        standing = RedisKeys(demo.settings.namespace).standing
+        medical.execute(*_bytes(demo.stream.mark()))
+        _wait(
+            lambda: bool(client.hexists(standing, name)),
+            patience_s,
+            lambda: "the last bill raises no alert",
+        )
+        medical.execute(*_bytes(("DELETE FROM setl_d WHERE setl_id = %s", (MARK,))))
+        demo.connectors.compare_now("medical")
+        _wait(lambda: not client.hexists(standing, name), patience_s, lambda: "the last bill's alert stays")
     try:
         demo.hub.wait_quiet(patience_s, demo.connectors.settle_s, demo.say)
     except TimeoutError as late:
         raise _not_quiet(demo, late) from None
 
 
+def _bytes(statement: Statement) -> tuple[bytes, tuple[Any, ...]]:
+    return statement[0].encode(), statement[1]
+
+
+def _today() -> date:
+    return local_day(datetime.now(UTC))
+
+
 def check(demo: Demo, today: date | None = None) -> compare.Comparison:
     """Recompute from the departments' tables, compare with Redis, say the differences."""
-    day = today or local_day(datetime.now(UTC))
+    day = today or _today()
     answer = expected.recompute(expected.read(demo.departments.sources), day)
     rows = expected.keyed(answer.conditions, secrets_of(demo.settings).linking)
     with redis.Redis.from_url(demo.settings.redis) as client:
@@ -290,7 +322,7 @@ def secrets_of(settings: Settings) -> Secrets:
 
 def delays(began: list[Began], seen: dict[str, float], linking: bytes) -> list[float]:
     """Milliseconds from commit until readable, for each change that began a condition."""
-    year = str(local_day(datetime.now(UTC)).year)
+    year = str(_today().year)
     names = expected.condition_ids(((b.kind, b.id_number, b.record or year) for b in began), linking)
     return [(seen[name] - b.committed) * 1000 for b, name in zip(began, names, strict=True) if name in seen]
 
@@ -300,7 +332,7 @@ def _wait(done: Callable[[], bool], patience_s: float, words: Callable[[], str])
     while not done():
         if time.monotonic() > until:
             raise NotQuiet(
-                f"After {patience_s:.0f} s: {words()}", "the first load", "see logs/ of the demo's folder"
+                f"After {patience_s:.0f} s: {words()}", "the running hub", "see logs/ of the demo's folder"
             )
         time.sleep(0.2)
 

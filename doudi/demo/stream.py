@@ -11,12 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from doudi.demo import happens_civil, happens_elsewhere, happens_medical
-from doudi.demo.changes import Change
+from doudi.demo.changes import Change, Statement
 from doudi.demo.county import County
 from doudi.demo.world import Maker, World
 
 MIX: dict[Maker, float] = {**happens_medical.MIX, **happens_civil.MIX, **happens_elsewhere.MIX}
 """Kinds of change and how often each happens, relative to the others."""
+MARK = "0MARK"
 
 
 class Stream:
@@ -31,6 +32,15 @@ class Stream:
     def unidentified(self) -> int:
         """Rows without a usable ID after everything taken so far."""
         return self._world.unidentified
+
+    @property
+    def marker(self) -> str:
+        """ID number of a person that the stream never touches."""
+        return str(self._world.id[self._world.marker])
+
+    def mark(self) -> Statement:
+        """The INSERT of a bill that raises an alert for that person; its key is MARK, before every other."""
+        return happens_medical.setl(self._world, self._world.marker, 1_600_000, key=MARK)[1]
 
     def __iter__(self) -> Iterator[Change]:
         """Endless."""

@@ -46,7 +46,7 @@ class World:
         self.benefits = list(running.select("benefit_id", "person").iter_rows())
         self.dead: set[int] = set(tables["life_event"]["person"])
         self.deaths: list[tuple[str, ...]] = []
-        self.actors = list(county.actors)
+        self.marker, *self.actors = county.actors
         self.nobody: list[str] = []
         self.count = 0
 
