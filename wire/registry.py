@@ -99,7 +99,7 @@ class Registry:
                                 {"schema": load.of_topic(topic).json}, absent_ok=True)
             if "id" not in answer:
                 raise NotRegistered(f"the schema of {topic} is not registered as {subject} at {self._shown}; "
-                                    f"run `doudi run init` with this version first")
+                                    f"run `doudi init` with this version first")
             self._ids[topic] = int(answer["id"])
         return self._ids[topic]
 
