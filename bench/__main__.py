@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from bench import kills, latency
 from bench.data import Load, roster, settlements

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 
@@ -109,11 +110,11 @@ def _strikes(demo: Demo, plan: Plan) -> list[tuple[str, Callable[[], None]]]:
 
     found: list[tuple[str, Callable[[], None]]] = []
     for _ in range(plan.each):
-        found += [(name, lambda n=name: _kill(demo, n, pause())) for name in SUPERVISED]
-        found += [(f"connector-{d}", lambda d=d: _kill_connector(demo, d, pause())) for d in CONNECTORS]
+        found += [(name, partial(_kill, demo, name, pause())) for name in SUPERVISED]
+        found += [(f"connector-{d}", partial(_kill_connector, demo, d, pause())) for d in CONNECTORS]
     for _ in range(plan.points):
-        found += [(f"second worker {p}", lambda p=p: _second(demo, p, chance.randint(1, 4))) for p in POINTS]
-    found += [("asleep", lambda: _sleep(demo, pause()))] * plan.pauses
+        found += [(f"second worker {p}", partial(_second, demo, p, chance.randint(1, 4))) for p in POINTS]
+    found += [("asleep", partial(_sleep, demo, pause())) for _ in range(plan.pauses)]
     chance.shuffle(found)
     return found
 
