@@ -41,9 +41,7 @@ def group(settings: Settings, stage: str) -> str:
 
 def kafka_topics(settings: Settings, topics: Sequence[str]) -> tuple[str, ...]:
     """Kafka names of logical topics, with the backlog lane where there is one."""
-    return tuple(
-        settings.topic(name) for t in topics for name in ((t, of(t).backlog) if of(t).lanes else (t,))
-    )
+    return tuple(settings.topic(name) for t in topics for name in ((t, of(t).backlog) if of(t).lanes else (t,)))
 
 
 def logical(settings: Settings, kafka_topic: str) -> str:
@@ -131,12 +129,16 @@ def build(
 
 def run(app: SliceApp, settings: Settings) -> NoReturn:
     """Run the worker until a signal; exits the process. Logging is the caller's."""
-    Path(app.conf.datadir).mkdir(parents=True, exist_ok=True)     # Faust makes the last folder only
+    Path(app.conf.datadir).mkdir(parents=True, exist_ok=True)  # Faust makes the last folder only
     worker = faust.Worker(
-        app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True,
+        app,
+        loglevel=settings.log_level,
+        redirect_stdouts=False,
+        override_logging=False,
+        quiet=True,
     )
     worker.spinner = None
-    logging.getLogger("mode.timers").setLevel(logging.WARNING)      # tells of each late wake-up otherwise
+    logging.getLogger("mode.timers").setLevel(logging.WARNING)  # tells of each late wake-up otherwise
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

@@ -70,7 +70,10 @@ class Coder:
         offsets = pl.concat([pl.Series(p.offsets, dtype=pl.Int64) for p in batch.parts])
         foreign = of(batch.name).family != "hub"
         decoded = decode(
-            values, keys, load.of_topic(batch.name), self._registry.writers(batch.topic),
+            values,
+            keys,
+            load.of_topic(batch.name),
+            self._registry.writers(batch.topic),
             key=load.key_fields(batch.name),
             max_bytes=self._settings.message_max_bytes if foreign else HUB_MAX_BYTES,
         )
@@ -79,16 +82,19 @@ class Coder:
             pl.lit(batch.partition, pl.Int32).alias("_partition"),
             offsets.gather(decoded.index).alias("_offset"),
         )
-        unread = [
-            self._quarantine(batch, b, keys[b.index], values[b.index], offsets[b.index]) for b in decoded.bad
-        ]
+        unread = [self._quarantine(batch, b, keys[b.index], values[b.index], offsets[b.index]) for b in decoded.bad]
         return frame, unread
 
     def _quarantine(self, batch: Batch, bad: Bad, key: bytes | None, value: bytes | None, offset: int) -> Row:
         sealed = {
-            "topic": batch.topic, "partition": batch.partition, "offset": offset, "reason": bad.reason,
-            "detail": bad.detail, "sealed_key": seal_to(self._seal_key, key or b""),
-            "sealed_value": seal_to(self._seal_key, value or b""), "found_at": datetime.now(UTC),
+            "topic": batch.topic,
+            "partition": batch.partition,
+            "offset": offset,
+            "reason": bad.reason,
+            "detail": bad.detail,
+            "sealed_key": seal_to(self._seal_key, key or b""),
+            "sealed_value": seal_to(self._seal_key, value or b""),
+            "found_at": datetime.now(UTC),
         }
         return self.one("hub.quarantine", sealed)
 
@@ -97,8 +103,9 @@ class Coder:
         if not frame.height:
             return []
         wanted = load.of_topic(topic)
-        values = encode_frame(wanted, frame.select(n for n in wanted.dtypes if n in frame.columns),
-                              self._registry.id_of(topic))
+        values = encode_frame(
+            wanted, frame.select(n for n in wanted.dtypes if n in frame.columns), self._registry.id_of(topic)
+        )
         keys = _joined(frame, load.key_fields(topic))
         by = of(topic).partition_by
         where = partitions(_joined(frame, (by,)) if by else keys, self.partitions(topic)).tolist()
@@ -124,8 +131,12 @@ class Coder:
         key = load.key_fields(topic)
         row = {name: _nothing(dtype) for name, dtype in load.of_topic(topic).dtypes.items()}
         row |= dict.fromkeys(key, "owner")
-        row |= {key[0]: f"{OWNER_MARK}{stage}:{state_partition}", "stage": stage,
-                "state_partition": state_partition, "epoch": epoch}
+        row |= {
+            key[0]: f"{OWNER_MARK}{stage}:{state_partition}",
+            "stage": stage,
+            "state_partition": state_partition,
+            "epoch": epoch,
+        }
         if topic == "hub.condition":
             row["state"] = "owner"
         return self.one(topic, row, partition)
@@ -153,9 +164,7 @@ def owned(topic: str) -> bool:
     return topic in TOPICS and "epoch" in load.of_topic(topic).dtypes
 
 
-def accepted(
-    frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int], int]
-) -> tuple[pl.DataFrame, Epochs]:
+def accepted(frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int], int]) -> tuple[pl.DataFrame, Epochs]:
     """Rows of an owned topic that no newer owner has outdated, and the greatest epochs now known.
 
     Rows are in the order of one log (``where``: topic-partition, key of ``seen``). A record that opens an
@@ -171,7 +180,8 @@ def accepted(
     owner = ["stage", "state_partition"]
     known = pl.DataFrame(
         [(s, p, e) for (w, s, p), e in seen.items() if w == where],
-        schema={"stage": pl.String, "state_partition": pl.Int32, "_known": pl.Int64}, orient="row",
+        schema={"stage": pl.String, "state_partition": pl.Int32, "_known": pl.Int64},
+        orient="row",
     )
     so_far = pl.max_horizontal(pl.col("epoch").cum_max().over(owner), pl.col("_known").fill_null(-1))
     told = (

@@ -38,7 +38,12 @@ class Cycles:
         self._division_default = division_default
 
     def run(
-        self, state: PartitionState, partition: int, slices: Sequence[Slice], *, silent: bool = False,
+        self,
+        state: PartitionState,
+        partition: int,
+        slices: Sequence[Slice],
+        *,
+        silent: bool = False,
         everybody: bool = False,
     ) -> Result:
         """Take in slices (of one lane) and decide.
@@ -73,8 +78,13 @@ class Cycles:
         new_day = day > state.meta.get("tick", "")
         live, baseline = _lanes(frames, state, first_day=new_day and not state.meta.get("tick"))
         stamp = Stamp(
-            self._stage.name, partition, state.number("epoch"), state.number("seq") + 1, datetime.now(UTC),
-            baseline, self._division_default,
+            self._stage.name,
+            partition,
+            state.number("epoch"),
+            state.number("seq") + 1,
+            datetime.now(UTC),
+            baseline,
+            self._division_default,
         )
         with state.transaction() as con:
             for batch, frame in frames:
@@ -142,6 +152,4 @@ def _lanes(
 
 
 def _places(batches: Sequence[Batch]) -> str:
-    return "; ".join(
-        f"{b.topic}-{b.partition} offsets {b.parts[0].start} to {b.parts[-1].next - 1}" for b in batches
-    )
+    return "; ".join(f"{b.topic}-{b.partition} offsets {b.parts[0].start} to {b.parts[-1].next - 1}" for b in batches)

@@ -92,9 +92,7 @@ class Ingress:
                 refused.append((place, no.reason, no.detail))
         public, now = self._secrets.hub.public, self._clock()
         for place, reason, detail in refused:
-            log.warning(
-                "%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail
-            )
+            log.warning("%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail)
             rows.append(
                 (
                     "hub.quarantine",
@@ -186,9 +184,7 @@ class Ingress:
         try:
             opened = json.loads(open_sealed(self._secrets.hub.private, sealed))
         except (CannotOpen, ValueError):
-            raise Refused(
-                "bad_seal", "sealed_identity does not open: seal JSON to the hub's public key"
-            ) from None
+            raise Refused("bad_seal", "sealed_identity does not open: seal JSON to the hub's public key") from None
         if not isinstance(opened, dict) or not all(v is None or isinstance(v, str) for v in opened.values()):
             raise Refused("bad_seal", "sealed_identity is not a JSON object of texts")
         return {k: v for k, v in opened.items() if v}

@@ -44,9 +44,7 @@ def fields_of(topic: str, text: str) -> dict[str, Any]:
     if given.keys() - known.keys():
         # not named: a field's name is the producer's text, and may be anything
         raise Refused("wrong_schema", f"fields holds {len(given.keys() - known.keys())} unknown to {topic}")
-    return {
-        name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None
-    }
+    return {name: _value(topic, name, known[name], value) for name, value in given.items() if value is not None}
 
 
 def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
@@ -72,9 +70,7 @@ def _value(topic: str, name: str, dtype: pl.DataType, value: Any) -> Any:
     elif isinstance(value, str):
         if CODE.fullmatch(value) and not ID_INSIDE.search(value):
             return value
-        raise Refused(
-            "wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out"
-        )
+        raise Refused("wrong_schema", f"{name} of {topic} is not a code: free text and numbers of persons stay out")
     raise no
 
 

@@ -54,10 +54,16 @@ class Figures:
     def fields(self) -> dict[Any, Any]:
         """As written to Redis."""
         return {
-            "lag": str(self.lag), "oldest_ms": str(self.oldest_ms), "slice_ms": f"{self.slice_ms:.1f}",
-            "records": str(self.records), "records_per_s": f"{self.rate():.1f}", "cycles": str(self.cycles),
-            "outputs": str(self.outputs), "quarantined": str(self.quarantined),
-            "catching_up": str(int(self.catching_up)), "unknown": str(sum(self.unknown.values())),
+            "lag": str(self.lag),
+            "oldest_ms": str(self.oldest_ms),
+            "slice_ms": f"{self.slice_ms:.1f}",
+            "records": str(self.records),
+            "records_per_s": f"{self.rate():.1f}",
+            "cycles": str(self.cycles),
+            "outputs": str(self.outputs),
+            "quarantined": str(self.quarantined),
+            "catching_up": str(int(self.catching_up)),
+            "unknown": str(sum(self.unknown.values())),
             **{f"unknown:{rule}": str(n) for rule, n in self.unknown.items()},
             "at": str(int(time.time() * 1000)),
         }
@@ -69,9 +75,11 @@ class Board:
     def __init__(self, settings: Settings, stage: str) -> None:
         self._stage = stage
         self._keys = RedisKeys(settings.namespace)
-        self._client = redis.Redis.from_url(
-            settings.redis, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S
-        ) if settings.redis else None
+        self._client = (
+            redis.Redis.from_url(settings.redis, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S)
+            if settings.redis
+            else None
+        )
         self._failing = False
 
     async def write(self, figures: dict[int, Figures]) -> None:

@@ -40,9 +40,7 @@ def _literal(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
-def attempt(
-    place: Place, snapshots: Snapshots, stage: str, partition: int, *, fresh: bool
-) -> PartitionState | None:
+def attempt(place: Place, snapshots: Snapshots, stage: str, partition: int, *, fresh: bool) -> PartitionState | None:
     """Open the partition's state, or None while another process holds it.
 
     ``fresh``: stop waiting for the holder, take the next number. A file that is lost or damaged is

@@ -78,7 +78,7 @@ class Outlet:
         for start in range(0, len(rows), CHUNK):
             if not mine():
                 raise NotOwner("the partition was lost before its decisions were published")
-            chunk = rows[start:start + CHUNK]
+            chunk = rows[start : start + CHUNK]
             delivery.sent(len(chunk))
             for row in chunk:
                 self._produce(row, delivery)

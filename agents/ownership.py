@@ -51,9 +51,7 @@ class Acquired:
 class Ownership:
     """Acquires partitions of one stage."""
 
-    def __init__(
-        self, settings: Settings, stage: Stage, coder: Coder, registry: Registry, outlet: Outlet
-    ) -> None:
+    def __init__(self, settings: Settings, stage: Stage, coder: Coder, registry: Registry, outlet: Outlet) -> None:
         self._settings = settings
         self._stage = stage
         self._coder = coder
@@ -66,8 +64,9 @@ class Ownership:
         """Take the partition over. Raises NotOwner, BrokerError, StateAheadError, WireError."""
         positions, ends = self._inputs(state, partition)
         epoch = state.number("epoch", -1)
-        seen: Ends = {t: {int(p): o for p, o in by.items()} for t, by in
-                      json.loads(state.meta.get("seen", "{}")).items()}
+        seen: Ends = {
+            t: {int(p): o for p, o in by.items()} for t, by in json.loads(state.meta.get("seen", "{}")).items()
+        }
         outdated = epoch < 0 or state.flag("readback")
         if not outdated:
             outdated, seen = self._foreign(partition, seen, epoch, state.number("seq"))
@@ -131,7 +130,8 @@ class Ownership:
         epoch = self._outlet.publish([self._coder.mark("hub.condition", name, partition, 0, 0)], mine)
         marks = [
             self._coder.mark(topic, name, partition, epoch, to)
-            for topic in self._outputs if topic != "hub.condition"
+            for topic in self._outputs
+            if topic != "hub.condition"
             for to in range(self._coder.partitions(topic))
         ]
         if marks:
@@ -182,8 +182,11 @@ class Ownership:
         if not todo:
             return
         batches = read_all(
-            self._settings, full, partitions=todo,
-            start=lambda p: start.get(p, 0), until=ends,
+            self._settings,
+            full,
+            partitions=todo,
+            start=lambda p: start.get(p, 0),
+            until=ends,
         )
         reader, writers, key = load.of_topic(topic), self._registry.writers(topic), load.key_fields(topic)
         ours = (pl.col("stage") == self._stage.name) & (pl.col("state_partition") == partition)

@@ -125,21 +125,23 @@ class Runner:
         begun = time.monotonic()
         place = Place(runtime.settings.state_dir, self._stem)
         if self._state is not None and place.numbers()[-1:] != [_number(self._state.path)]:
-            await runtime.work(self._state.close)       # somebody gave up waiting for us and went on
+            await runtime.work(self._state.close)  # somebody gave up waiting for us and went on
             self._state = None
         while self._state is None:
             if not self._owned:
                 raise NotOwner("revoked while the state file was held by another process")
             waited = time.monotonic() - begun
             self._state = await runtime.work(
-                attempt, place, runtime.snapshots, runtime.stage.name, self.partition,
+                attempt,
+                place,
+                runtime.snapshots,
+                runtime.stage.name,
+                self.partition,
                 fresh=waited > runtime.settings.lock_wait_s,
             )
             if self._state is None:
                 await asyncio.sleep(LOCK_RETRY_S)
-        acquired: Acquired = await runtime.work(
-            runtime.ownership.acquire, self._state, self.partition, self.mine
-        )
+        acquired: Acquired = await runtime.work(runtime.ownership.acquire, self._state, self.partition, self.mine)
         await runtime.work(remove_older, place, self._state.path)
         self.epoch = acquired.epoch
         runtime.watchman.from_offset(acquired.epoch)
@@ -219,14 +221,16 @@ class Runner:
         lanes = [of(t).backlog for t in self._runtime.stage.inputs if of(t).lanes]
         return not self._backlog and all(at.get(t, 0) >= self._runtime.highwater(self._tp(t)) for t in lanes)
 
-    async def _cycle(
-        self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False
-    ) -> None:
+    async def _cycle(self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False) -> None:
         runtime, state = self._runtime, self._state
         begun = time.perf_counter()
         result = await runtime.work(
-            runtime.cycles.run, state, self.partition, [part for part, _ in taken],
-            silent=silent, everybody=everybody,
+            runtime.cycles.run,
+            state,
+            self.partition,
+            [part for part, _ in taken],
+            silent=silent,
+            everybody=everybody,
         )
         if result.rows:
             assert state is not None  # noqa: S101 - acquired
@@ -235,9 +239,7 @@ class Runner:
             faults.point("after_publish")
         for _, done in taken:
             done()
-        self.figures.cycle(
-            result.records, result.quarantined, len(result.rows), (time.perf_counter() - begun) * 1000
-        )
+        self.figures.cycle(result.records, result.quarantined, len(result.rows), (time.perf_counter() - begun) * 1000)
 
     async def _idle(self) -> None:
         """What waits for a quiet moment."""

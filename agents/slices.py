@@ -65,8 +65,16 @@ class Slice:
 
     def _part(self, low: int, high: int, start: int, end: int) -> Slice:
         return Slice(
-            self.topic, self.partition, start, end, self.offsets[low:high], self.keys[low:high],
-            self.values[low:high], self.first_ms, self.last_ms, self.hole and low == 0,
+            self.topic,
+            self.partition,
+            start,
+            end,
+            self.offsets[low:high],
+            self.keys[low:high],
+            self.values[low:high],
+            self.first_ms,
+            self.last_ms,
+            self.hole and low == 0,
         )
 
 
@@ -133,7 +141,7 @@ class Ledger:
 
     expected: int | None = None
     generation: int = 0
-    _order: deque[tuple[int, int]] = field(default_factory=deque)   # (next, records) of slices handed out
+    _order: deque[tuple[int, int]] = field(default_factory=deque)  # (next, records) of slices handed out
     _acked: set[int] = field(default_factory=set)
     _records: int = 0
     _done: int | None = None
@@ -160,7 +168,7 @@ class Ledger:
             return None
         if fetched.start < self.expected:
             return fetched.after(self.expected)
-        if self._tried == self.expected:    # asked again and got the same: the log begins later
+        if self._tried == self.expected:  # asked again and got the same: the log begins later
             fetched.hole = True
             return fetched
         return None

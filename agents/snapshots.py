@@ -41,8 +41,7 @@ class Snapshots:
             return []
         prefix = f"{stem}."
         return sorted(
-            (n for n in found
-             if n.startswith(prefix) and n.endswith(SUFFIX) and n.count(".") == prefix.count(".") + 1),
+            (n for n in found if n.startswith(prefix) and n.endswith(SUFFIX) and n.count(".") == prefix.count(".") + 1),
             reverse=True,
         )
 
@@ -67,8 +66,10 @@ class Snapshots:
         """
         state.checkpoint()
         copy = state.path.with_name(state.path.name + ".snapshot")
-        subprocess.run(     # noqa: S603 - our interpreter, our paths
-            [sys.executable, "-I", "-S", "-c", _COPY, str(state.path), str(copy)], check=True, timeout=600,
+        subprocess.run(  # noqa: S603 - our interpreter, our paths
+            [sys.executable, "-I", "-S", "-c", _COPY, str(state.path), str(copy)],
+            check=True,
+            timeout=600,
         )
         return copy
 

@@ -50,12 +50,18 @@ class Runtime:
         self._board = Board(settings, stage.name)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=stage.name)
         self._runners: dict[int, Runner] = {}
-        self._kept: dict[int, PartitionState] = {}     # open files between a revocation and what follows
+        self._kept: dict[int, PartitionState] = {}  # open files between a revocation and what follows
         self._ticker: asyncio.Task[None] | None = None
         self._closer: asyncio.Task[None] | None = None
         self.app: SliceApp = build(
-            settings, stage.name, stage.inputs, self._take, positions=self._assign, on_revoked=self._revoke,
-            on_assigned=self._close_lost, on_stop=self._stop,
+            settings,
+            stage.name,
+            stage.inputs,
+            self._take,
+            positions=self._assign,
+            on_revoked=self._revoke,
+            on_assigned=self._close_lost,
+            on_stop=self._stop,
         )
 
     async def work(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -26,11 +26,25 @@ LAYOUT = "1"
 MEMORY_LIMIT = "1GB"
 CHECKPOINT_AT = "64MB"
 _LOCKED = ("Could not set lock", "Conflicting lock", "already open")
-_DAMAGED = ("corrupt", "checksum", "not a valid DuckDB", "INTERNAL Error", "Serialization Error",
-            "deserialize", "magic bytes", "storage version")
+_DAMAGED = (
+    "corrupt",
+    "checksum",
+    "not a valid DuckDB",
+    "INTERNAL Error",
+    "Serialization Error",
+    "deserialize",
+    "magic bytes",
+    "storage version",
+)
 _FULL = ("No space left", "Disk quota exceeded", "out of disk")
-_ROWS = {"id": pl.Int64, "seq": pl.Int64, "topic": pl.String, "key": pl.Binary, "partition": pl.Int32,
-         "value": pl.Binary}
+_ROWS = {
+    "id": pl.Int64,
+    "seq": pl.Int64,
+    "topic": pl.String,
+    "key": pl.Binary,
+    "partition": pl.Int32,
+    "value": pl.Binary,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,7 @@ class PartitionState:
         if rows:
             places = ",".join(["(" + ",".join("?" * width) + ")"] * len(rows))
             flat = [v for row in rows for v in row]
-            self.con.execute(f"INSERT OR REPLACE INTO {table} VALUES {places}", flat)  # noqa: S608 - our names
+            self.con.execute(f"INSERT OR REPLACE INTO {table} VALUES {places}", flat)
 
     def queue(self, seq: int, rows: Sequence[Row]) -> None:
         """Append messages to the outbox, inside a transaction."""
@@ -115,8 +129,11 @@ class PartitionState:
         count, first = len(rows), self._last_id + 1
         frame = pl.DataFrame(
             {
-                "id": range(first, first + count), "seq": [seq] * count, "topic": [r.topic for r in rows],
-                "key": [r.key for r in rows], "partition": [r.partition for r in rows],
+                "id": range(first, first + count),
+                "seq": [seq] * count,
+                "topic": [r.topic for r in rows],
+                "key": [r.key for r in rows],
+                "partition": [r.partition for r in rows],
                 "value": [r.value for r in rows],
             },
             schema=_ROWS,
@@ -169,9 +186,14 @@ def open_file(path: Path) -> PartitionState | None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        con = duckdb.connect(str(path), config={
-            "threads": 1, "memory_limit": MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_AT,
-        })
+        con = duckdb.connect(
+            str(path),
+            config={
+                "threads": 1,
+                "memory_limit": MEMORY_LIMIT,
+                "checkpoint_threshold": CHECKPOINT_AT,
+            },
+        )
     except duckdb.Error as error:
         if any(sign in str(error) for sign in _LOCKED):
             return None

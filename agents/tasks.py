@@ -75,9 +75,7 @@ class TaskMaker:
             "at": row["at"],
         }
 
-    def _identity(
-        self, row: Mapping[str, Any], document: Mapping[str, Any] | None
-    ) -> dict[str, str | None] | None:
+    def _identity(self, row: Mapping[str, Any], document: Mapping[str, Any] | None) -> dict[str, str | None] | None:
         if document is None or row["state"] == "closed":
             return None
         try:
@@ -163,11 +161,7 @@ class TaskAgent:
         for row in instants(frame).to_dicts():
             if row["event"] == "owner":
                 self._epoch = max(self._epoch, row["_offset"])
-            elif (
-                row["epoch"] >= self._epoch
-                and row["kind"] == "task"
-                and row["event"] not in ("refused", "repeated")
-            ):
+            elif row["epoch"] >= self._epoch and row["kind"] == "task" and row["event"] not in ("refused", "repeated"):
                 rows.append(row)
         return rows
 

@@ -125,7 +125,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             for tp in [tp for tp in fetcher._records if tp in wanted]:
                 result = fetcher._records[tp]
                 if not isinstance(result, FetchResult) and drained:
-                    return drained      # the error is raised by the next call
+                    return drained  # the error is raised by the next call
                 del fetcher._records[tp]
                 fetcher._notify(fetcher._wait_consume_future)
                 if not isinstance(result, FetchResult):
@@ -247,10 +247,12 @@ class SliceConsumer(driver.Consumer):
         for tp, at in positions.items():
             self._ledgers[tp] = Ledger(expected=at, generation=self.app.consumer_generation_id)
             self._read_offset[tp] = at or None
-            self._committed_offset[tp] = None   # a leading offset of the group would swallow ours
+            self._committed_offset[tp] = None  # a leading offset of the group would swallow ours
 
     async def _getmany(
-        self, active_partitions: set[TP] | None, timeout: float  # noqa: ASYNC109 - Faust's signature
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> dict[TP, list[Any]]:
         active = active_partitions or set()
         wanted = {tp for tp in active if self._open(tp)}
@@ -306,8 +308,19 @@ class SliceConsumer(driver.Consumer):
             # Faust's annotation of the value says bytes; the codec "raw" passes anything on
             value: Any = one
             yield ConsumerMessage(
-                tp.topic, tp.partition, one.next - 1, one.last_ms / 1000.0, 0, None, None, value, None,
-                -1, -1, tp, generation_id=ledger.generation,
+                tp.topic,
+                tp.partition,
+                one.next - 1,
+                one.last_ms / 1000.0,
+                0,
+                None,
+                None,
+                value,
+                None,
+                -1,
+                -1,
+                tp,
+                generation_id=ledger.generation,
             )
 
     def ack(self, message: Any) -> bool:

@@ -26,8 +26,12 @@ class Watchman:
     def __init__(self, settings: Settings, stage: str) -> None:
         self._topic = settings.topic("hub.condition")
         self._prefix = f"{OWNER_MARK}{stage}:".encode()
-        self._consumer = consumer(settings, f"watch-{uuid.uuid4().hex}", enable_auto_offset_store=False,
-                                  queued_max_messages_kbytes=8192)
+        self._consumer = consumer(
+            settings,
+            f"watch-{uuid.uuid4().hex}",
+            enable_auto_offset_store=False,
+            queued_max_messages_kbytes=8192,
+        )
         self._lock = threading.Lock()
         self._assigned = False
         self._heard: dict[int, int] = {}
@@ -51,7 +55,7 @@ class Watchman:
                         continue
                     key = message.key()
                     if isinstance(key, bytes) and key.startswith(self._prefix):
-                        partition = int(key[len(self._prefix):])
+                        partition = int(key[len(self._prefix) :])
                         self._heard[partition] = max(self._heard.get(partition, -1), message.offset() or 0)
                 if len(messages) < MOST:
                     break

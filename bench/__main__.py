@@ -58,9 +58,15 @@ def main() -> None:
             ok = report.good
             compared = report.compared
             found["kills"] = {
-                **asdict(plan), "kills": dict(report.kills), "records": report.records, "rows_written": report.rows,
-                **({k: getattr(compared, k) for k in ("conditions", "missing", "extra", "duplicates")}
-                   if compared else {}),
+                **asdict(plan),
+                "kills": dict(report.kills),
+                "records": report.records,
+                "rows_written": report.rows,
+                **(
+                    {k: getattr(compared, k) for k in ("conditions", "missing", "extra", "duplicates")}
+                    if compared
+                    else {}
+                ),
             }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
@@ -129,14 +135,26 @@ def _topic(settings: Settings, name: str) -> str:
 
 def _peer(settings: Settings, mode: str, number: int, records: int) -> Figures:
     out = _topic(settings, f"out.{mode}{number}")
-    return _child(settings, "bench.peers", mode, settings.kafka, settings.topic("medical.settlement"), out,
-                  PEOPLE, records)
+    return _child(
+        settings,
+        "bench.peers",
+        mode,
+        settings.kafka,
+        settings.topic("medical.settlement"),
+        out,
+        PEOPLE,
+        records,
+    )
 
 
 def _child(settings: Settings, module: str, *arguments: object) -> Figures:
     done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True, check=False,
-        timeout=600, env={**os.environ, **environment(settings)},
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        env={**os.environ, **environment(settings)},
     )
     line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), "")
     if not line:
@@ -151,8 +169,12 @@ def _ratios(runs: dict[str, list[Figures]], base: str) -> Figures:
     found: Figures = {}
     for mode, figures in runs.items():
         rates = sorted(f["records_per_s"] for f in figures)
-        found[mode] = {"records_per_s": rates[len(rates) // 2], "min": rates[0], "max": rates[-1],
-                       "cpu_us_per_record": sorted(f["cpu_us_per_record"] for f in figures)[len(figures) // 2]}
+        found[mode] = {
+            "records_per_s": rates[len(rates) // 2],
+            "min": rates[0],
+            "max": rates[-1],
+            "cpu_us_per_record": sorted(f["cpu_us_per_record"] for f in figures)[len(figures) // 2],
+        }
     for mode in found:
         found[mode]["times"] = round(found[mode]["records_per_s"] / found[base]["records_per_s"], 1)
     return found
@@ -161,8 +183,10 @@ def _ratios(runs: dict[str, list[Figures]], base: str) -> Figures:
 def machine() -> Figures:
     """What the figures were measured on."""
     return {
-        "cpus": os.cpu_count(), "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.platform(terse=True), "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
         "processor": _processor(),
     }
 

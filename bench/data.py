@@ -50,14 +50,20 @@ def _envelope(
 ) -> pl.DataFrame:
     """Envelope columns; ``start``: running number of the first row, which is its version."""
     rows = np.arange(start, start + len(who))
-    return pl.DataFrame({
-        "event_id": pl.Series(rows).cast(pl.String), "source": [source] * len(who),
-        "source_epoch": pl.Series(np.ones(len(who), np.int32)),
-        "record_id": source + pl.Series(number).cast(pl.String), "record_version": rows + 1,
-        "op": pl.Series(["create"] * len(who)), "person_key": keys.gather(who),
-        "division": COUNTY + pl.Series(101_101 + who % 12 * 1000 + who % 7).cast(pl.String),
-        "occurred_at": at, "published_at": at,
-    })
+    return pl.DataFrame(
+        {
+            "event_id": pl.Series(rows).cast(pl.String),
+            "source": [source] * len(who),
+            "source_epoch": pl.Series(np.ones(len(who), np.int32)),
+            "record_id": source + pl.Series(number).cast(pl.String),
+            "record_version": rows + 1,
+            "op": pl.Series(["create"] * len(who)),
+            "person_key": keys.gather(who),
+            "division": COUNTY + pl.Series(101_101 + who % 12 * 1000 + who % 7).cast(pl.String),
+            "occurred_at": at,
+            "published_at": at,
+        }
+    )
 
 
 def person_keys(load: Load) -> pl.Series:
@@ -70,7 +76,8 @@ def roster(load: Load) -> Iterator[pl.DataFrame]:
     who = np.arange(load.roster)
     at = pl.Series([dt.datetime(2026, 1, 2, tzinfo=dt.UTC)] * load.roster, dtype=pl.Datetime("ms", "UTC"))
     yield _envelope(who, "bench.roster", who, 0, keys=person_keys(load), at=at).with_columns(
-        tier=pl.Series(np.array(TIERS)[who % len(TIERS)]), status=pl.lit("active"),
+        tier=pl.Series(np.array(TIERS)[who % len(TIERS)]),
+        status=pl.lit("active"),
         start_on=pl.lit(dt.date(2026, 1, 1)),
     )
 
@@ -92,9 +99,21 @@ def settlements(load: Load) -> Iterator[pl.DataFrame]:
         at = pl.Series(FIRST_MS + seconds * 1000).cast(pl.Datetime("ms", "UTC"))
         pay = pl.Series(fen[part])
         yield _envelope(who[part], "bench.settlement", number[part], start, keys=keys, at=at).with_columns(
-            setl_time=at, begndate=at.dt.date(), enddate=at.dt.date(), insutype=pl.lit("390"),
-            med_type=pl.lit("21"), insu_admdvs=pl.lit(COUNTY), fixmedins_code=pl.lit("H00001"),
-            medfee_sumamt_fen=pay * 3, fulamt_ownpay_amt_fen=pay // 4, inscp_scp_amt_fen=pay * 2,
-            hifp_pay_fen=pay * 2, fund_pay_sumamt_fen=pay * 2, psn_part_amt_fen=pay, psn_cash_pay_fen=pay,
-            refd_setl_flag=pl.lit("0"), vali_flag=pl.lit("1"), major_disease=pl.lit(value=False),
+            setl_time=at,
+            begndate=at.dt.date(),
+            enddate=at.dt.date(),
+            insutype=pl.lit("390"),
+            med_type=pl.lit("21"),
+            insu_admdvs=pl.lit(COUNTY),
+            fixmedins_code=pl.lit("H00001"),
+            medfee_sumamt_fen=pay * 3,
+            fulamt_ownpay_amt_fen=pay // 4,
+            inscp_scp_amt_fen=pay * 2,
+            hifp_pay_fen=pay * 2,
+            fund_pay_sumamt_fen=pay * 2,
+            psn_part_amt_fen=pay,
+            psn_cash_pay_fen=pay,
+            refd_setl_flag=pl.lit("0"),
+            vali_flag=pl.lit("1"),
+            major_disease=pl.lit(value=False),
         )

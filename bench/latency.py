@@ -34,8 +34,11 @@ def workers(settings: Settings) -> Iterator[None]:
     """One worker a stage."""
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", "doudi", "worker", stage], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            [sys.executable, "-m", "doudi", "worker", stage],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
             env=environment(settings) | _inherited(),
         )
         for stage in STAGES
@@ -72,8 +75,12 @@ def end_to_end(settings: Settings, load: Load, say: Say) -> dict[str, Any]:
     began = time.time()
     with workers(mine):
         seconds = hub.wait_quiet(PATIENCE_S, settle_s=2.0) - began
-    found = {"records": load.settlements, "seconds": round(seconds, 1),
-             "records_per_s": round(load.settlements / seconds), "includes": "start of four workers"}
+    found = {
+        "records": load.settlements,
+        "seconds": round(seconds, 1),
+        "records_per_s": round(load.settlements / seconds),
+        "includes": "start of four workers",
+    }
     say(f"end to end: {found['records_per_s']:,} records/s")
     return found
 
@@ -96,8 +103,14 @@ def steady(settings: Settings, say: Say) -> dict[str, Any]:
         observer.stop()
     delays = [(observer.seen[c] - at) * 1000 for c, at in sent.items() if c in observer.seen]
     p50, p99 = (round(float(v), 1) for v in np.percentile(delays or [0.0], (50, 99)))
-    found = {"records_per_s": RATE, "seconds": SECONDS, "samples": len(delays), "lost": len(sent) - len(delays),
-             "p50_ms": p50, "p99_ms": p99}
+    found = {
+        "records_per_s": RATE,
+        "seconds": SECONDS,
+        "samples": len(delays),
+        "lost": len(sent) - len(delays),
+        "p50_ms": p50,
+        "p99_ms": p99,
+    }
     say(f"steady: p50 {p50} ms, p99 {p99} ms")
     return found
 
@@ -113,12 +126,27 @@ def _send(settings: Settings, schema_id: int, load: Load) -> dict[str, float]:
         grave = i % EVERY == 0
         person = person_key(load.people + i)
         now = dt.datetime.now(dt.UTC)
-        [value] = encode(schema, [{
-            "event_id": f"steady-{i}", "source": "bench.steady", "source_epoch": 1, "record_id": f"T{i}",
-            "record_version": 1, "op": "create", "person_key": person, "division": "990101101102",
-            "occurred_at": now, "published_at": now, "setl_time": dt.datetime(2026, 11, 19, tzinfo=dt.UTC),
-            "psn_part_amt_fen": 1_600_000 if grave else 1_000, "vali_flag": "1",
-        }], schema_id)
+        [value] = encode(
+            schema,
+            [
+                {
+                    "event_id": f"steady-{i}",
+                    "source": "bench.steady",
+                    "source_epoch": 1,
+                    "record_id": f"T{i}",
+                    "record_version": 1,
+                    "op": "create",
+                    "person_key": person,
+                    "division": "990101101102",
+                    "occurred_at": now,
+                    "published_at": now,
+                    "setl_time": dt.datetime(2026, 11, 19, tzinfo=dt.UTC),
+                    "psn_part_amt_fen": 1_600_000 if grave else 1_000,
+                    "vali_flag": "1",
+                }
+            ],
+            schema_id,
+        )
         if grave:
             sent[f"R04:{person}:2026"] = time.time()
         publisher.send(topic, person.encode(), value)

@@ -52,9 +52,21 @@ def day(settings: Settings, registry: Registry) -> int:
     now = dt.datetime.now(dt.UTC)
     broadcast(settings, registry, "hub.tick", {"day": DAY, "sent_at": now}, DAY.isoformat())
     for seq, topic in enumerate(COVERED):
-        broadcast(settings, registry, "hub.heartbeat", {
-            "source": f"bench.{topic}", "topic": topic, "source_epoch": 1, "seq": seq + 1,
-            "division_prefix": COUNTY, "covers_from": dt.date(2020, 1, 1), "complete": True, "position": "",
-            "sent_at": now,
-        }, f"bench.{topic}")
+        broadcast(
+            settings,
+            registry,
+            "hub.heartbeat",
+            {
+                "source": f"bench.{topic}",
+                "topic": topic,
+                "source_epoch": 1,
+                "seq": seq + 1,
+                "division_prefix": COUNTY,
+                "covers_from": dt.date(2020, 1, 1),
+                "complete": True,
+                "position": "",
+                "sent_at": now,
+            },
+            f"bench.{topic}",
+        )
     return settings.partitions * (1 + len(COVERED))

@@ -49,8 +49,11 @@ def main() -> None:
             hits = frame.join(roster, on="person_key", how="semi")
         fields = pl.struct("person_key", "division", amount="psn_part_amt_fen")
         body = hits.select(fields.struct.json_encode())
-        publisher.send_all(out, [k.encode() for k in hits["person_key"].to_list()],
-                           [j.encode() for j in body.to_series().to_list()])
+        publisher.send_all(
+            out,
+            [k.encode() for k in hits["person_key"].to_list()],
+            [j.encode() for j in body.to_series().to_list()],
+        )
 
     async def handle(part: Slice, done: Callable[[], None]) -> None:
         nonlocal seen, started, cpu
@@ -62,9 +65,13 @@ def main() -> None:
         if seen >= load.settlements:
             await asyncio.to_thread(publisher.flush, 60.0)
             wall = time.perf_counter() - started
-            result = {"mode": "match", "records": seen, "seconds": round(wall, 3),
-                      "records_per_s": round(seen / wall),
-                      "cpu_us_per_record": round((time.process_time() - cpu) / seen * 1e6, 2)}
+            result = {
+                "mode": "match",
+                "records": seen,
+                "seconds": round(wall, 3),
+                "records_per_s": round(seen / wall),
+                "cpu_us_per_record": round((time.process_time() - cpu) / seen * 1e6, 2),
+            }
             print("RESULT " + json.dumps(result), flush=True)
             os._exit(0)
 

@@ -50,9 +50,16 @@ def main() -> None:
 
     codecs.register("settlement", Avro())
     app = faust.App(
-        f"bench-{mode}-{os.getpid()}", broker=f"kafka://{broker}", store="memory://", topic_partitions=4,
-        topic_replication_factor=1, web_enabled=False, consumer_auto_offset_reset="earliest",
-        stream_wait_empty=False, producer_compression_type="lz4", worker_redirect_stdouts=False,
+        f"bench-{mode}-{os.getpid()}",
+        broker=f"kafka://{broker}",
+        store="memory://",
+        topic_partitions=4,
+        topic_replication_factor=1,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        producer_compression_type="lz4",
+        worker_redirect_stdouts=False,
     )
     source = app.topic(topic, key_serializer="raw", value_serializer="settlement")
     target = app.topic(out, key_serializer="raw", value_serializer="json")
@@ -63,17 +70,22 @@ def main() -> None:
         if row["person_key"] in roster:
             await target.send(
                 key=row["person_key"].encode(),
-                value={"person_key": row["person_key"], "division": row["division"],
-                       "amount": row["psn_part_amt_fen"]},
+                value={
+                    "person_key": row["person_key"],
+                    "division": row["division"],
+                    "amount": row["psn_part_amt_fen"],
+                },
             )
 
     if mode == "each":
+
         @app.agent(source)
         async def each(stream: Any) -> None:
             async for row in stream:
                 clock.tick()
                 await forward(row)
     elif mode == "take":
+
         @app.agent(source)
         async def take(stream: Any) -> None:
             async for rows in stream.take(2000, within=0.2):
@@ -100,9 +112,13 @@ def main() -> None:
             await app.consumer.commit()
             await asyncio.sleep(0.01)
         wall = time.perf_counter() - clock.started
-        result = {"mode": mode, "records": clock.seen, "seconds": round(wall, 3),
-                  "records_per_s": round(clock.seen / wall),
-                  "cpu_us_per_record": round((time.process_time() - clock.cpu) / clock.seen * 1e6, 2)}
+        result = {
+            "mode": mode,
+            "records": clock.seen,
+            "seconds": round(wall, 3),
+            "records_per_s": round(clock.seen / wall),
+            "cpu_us_per_record": round((time.process_time() - clock.cpu) / clock.seen * 1e6, 2),
+        }
         print("RESULT " + json.dumps(result), flush=True)
         threading.Thread(target=lambda: os._exit(0)).start()  # Faust's own stop waits for the group
 

@@ -40,11 +40,19 @@ def main() -> None:
         while seen() < records:
             time.sleep(0.005)
         wall = time.perf_counter() - started
-        print("RESULT " + json.dumps({
-            "mode": "screen", "records": seen(), "seconds": round(wall, 3),
-            "records_per_s": round(seen() / wall),
-            "cpu_us_per_record": round((time.process_time() - cpu) / seen() * 1e6, 2),
-        }), flush=True)
+        print(
+            "RESULT "
+            + json.dumps(
+                {
+                    "mode": "screen",
+                    "records": seen(),
+                    "seconds": round(wall, 3),
+                    "records_per_s": round(seen() / wall),
+                    "cpu_us_per_record": round((time.process_time() - cpu) / seen() * 1e6, 2),
+                }
+            ),
+            flush=True,
+        )
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -41,24 +41,16 @@ class Feed(_Strict):
     table: str = Field("", description="Table or view, schema.table where not in the default schema")
     folder: str = Field("", description="Drop folder of a feed of kind files")
     key: str = Field(description="Column of the department's own key")
-    key_contains_id: bool = Field(
-        False, description="The key contains an ID number: topics carry its keyed hash"
-    )
+    key_contains_id: bool = Field(False, description="The key contains an ID number: topics carry its keyed hash")
     updated_at: str = Field(description="Column that grows with every change of a row")
     deleted: str = Field("", description="Boolean column that marks a deleted row")
     compare_seconds: float = Field(0, ge=0, description="Seconds between full key comparisons; 0: none")
-    allow_mass_delete: bool = Field(
-        False, description="Publish deletes even if a large part vanished at once"
-    )
+    allow_mass_delete: bool = Field(False, description="Publish deletes even if a large part vanished at once")
     epoch: int = Field(1, ge=1, description="Raise when the feed is set up anew, so that its versions win")
     covers: tuple[Coverage, ...] = ()
     poll_seconds: float = Field(0.1, gt=0, description="Pause between two looks for changes")
-    near_seconds: float = Field(
-        0.5, ge=0, description="Reread at every look: short transactions, unordered commits"
-    )
-    overlap_seconds: float = Field(
-        120, ge=0, description="Longest transaction: reread by keys at every sweep"
-    )
+    near_seconds: float = Field(0.5, ge=0, description="Reread at every look: short transactions, unordered commits")
+    overlap_seconds: float = Field(120, ge=0, description="Longest transaction: reread by keys at every sweep")
     sweep_seconds: float = Field(5, gt=0, description="Pause between two sweeps of the overlap")
     rows_per_query: int = Field(10_000, ge=1, le=200_000, description="Most rows of one query")
     rows_per_second: int = Field(0, ge=0, description="Most rows read a second, averaged; 0: no limit")
@@ -118,15 +110,11 @@ def _read(path: Any) -> dict[str, Any]:
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}. Give the path of a connector.yaml."
-        ) from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Give the path of a connector.yaml.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(
-            f"{path}{line} is not YAML: {getattr(error, 'problem', 'unreadable')}. Mend it."
-        ) from None
+        raise ConfigError(f"{path}{line} is not YAML: {getattr(error, 'problem', 'unreadable')}. Mend it.") from None
     if not isinstance(read, dict):
         raise ConfigError(f"{path} is empty or no mapping of keys. Start from the shipped connector.yaml.")
     return read

@@ -62,9 +62,7 @@ def fen(column: str) -> Field:
     raw = pl.col(column)
     bad = raw.is_not_null() & ~raw.str.contains(r"^-?\d{1,14}(?:\.\d{1,2}0*)?$")
     digits = (
-        raw.str.replace(r"^(-?\d+)$", "${1}.00")
-        .str.replace(r"\.(\d)$", ".${1}0")
-        .str.replace(r"\.(\d\d)0*$", "${1}")
+        raw.str.replace(r"^(-?\d+)$", "${1}.00").str.replace(r"\.(\d)$", ".${1}0").str.replace(r"\.(\d\d)0*$", "${1}")
     )
     value = digits.cast(pl.Int64, strict=False)
     return Field(value, (column,), bad, f"{column} is not an amount in yuan with at most two decimals")

@@ -83,9 +83,7 @@ class FolderFeed:
         except FileNotFoundError:
             return  # taken back by the department
         except OSError as error:
-            raise SourceDown(
-                f"{self.feed.source}: {path.name}: {error.strerror}. Let this account read it."
-            ) from None
+            raise SourceDown(f"{self.feed.source}: {path.name}: {error.strerror}. Let this account read it.") from None
         frame, bad = self._sift(path, content)
         size = self.feed.rows_per_query
         for start in range(0, max(frame.height, 1), size):
@@ -104,13 +102,9 @@ class FolderFeed:
         if bad:
             self._hand_back(path, content.header, bad)
         self._move(path, "done")
-        log.info(
-            "%s: a file with %d rows published, %d handed back", self.feed.source, frame.height, len(bad)
-        )
+        log.info("%s: a file with %d rows published, %d handed back", self.feed.source, frame.height, len(bad))
 
-    def _sift(
-        self, path: Path, content: files.Content
-    ) -> tuple[pl.DataFrame, list[tuple[int, str, list[str]]]]:
+    def _sift(self, path: Path, content: files.Content) -> tuple[pl.DataFrame, list[tuple[int, str, list[str]]]]:
         """Rows that fit, with the file's time where a row has none, and those that go back."""
         frame = content.frame
         stamp = datetime.fromtimestamp(path.stat().st_mtime).astimezone().isoformat(" ")
@@ -119,9 +113,7 @@ class FolderFeed:
         frame = frame.with_columns(given.alias(self.feed.updated_at))
         mapped = apply(self.mapping, frame, key=self.feed.key, updated_at=self.feed.updated_at)
         late = pl.lit(f"{self.feed.updated_at} is not a time")
-        problems = mapped.select(
-            pl.coalesce("_problem", pl.when(pl.col("_updated").is_null()).then(late))
-        ).to_series()
+        problems = mapped.select(pl.coalesce("_problem", pl.when(pl.col("_updated").is_null()).then(late))).to_series()
         fits = problems.is_null()
         bad = list(content.bad)
         for number, problem in enumerate(problems.to_list()):
@@ -140,9 +132,7 @@ class FolderFeed:
             writer.writerow(header)
             writer.writerows(row for _, _, row in bad)
         with _private(target.with_name(f"{target.name}.reason.txt")) as out:
-            out.write(
-                f"{text}\n{len(bad)} rows were not published. Mend them in {target.name} and drop it again.\n"
-            )
+            out.write(f"{text}\n{len(bad)} rows were not published. Mend them in {target.name} and drop it again.\n")
         log.warning(
             "%s: %d rows of a file do not fit; they lie in rejected/ with the reasons",
             self.feed.source,
@@ -153,9 +143,7 @@ class FolderFeed:
         target = self._move(path, "rejected")
         with _private(target.with_name(f"{target.name}.reason.txt")) as out:
             out.write(f"{path.name}: {reason}\n")
-        log.warning(
-            "%s: a file cannot be read and lies in rejected/ with the reason: %s", self.feed.source, reason
-        )
+        log.warning("%s: a file cannot be read and lies in rejected/ with the reason: %s", self.feed.source, reason)
 
     def _folder(self, name: str) -> Path:
         folder = self.folder / name
@@ -180,6 +168,4 @@ def _free(path: Path) -> Path:
 
 def _private(path: Path) -> TextIO:
     """A new file that only this account and its group read: it holds a department's rows."""
-    return os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8", newline=""
-    )
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w", encoding="utf-8", newline="")

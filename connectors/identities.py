@@ -65,9 +65,7 @@ def publish(
         "index": lists(entries),
         "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
     }
-    whole = pl.DataFrame(columns).with_columns(
-        pl.lit(source).alias("source"), instant(now).alias("updated_at")
-    )
+    whole = pl.DataFrame(columns).with_columns(pl.lit(source).alias("source"), instant(now).alias("updated_at"))
     out.frame("hub.identity", whole, "person_key")
     return len(changed)
 

@@ -57,9 +57,7 @@ class Linker:
             columns.append(pl.Series("_guardian_canonical", _canonical(raws, guardians), pl.String))
         return frame.with_columns(columns)
 
-    def _persons(
-        self, frame: pl.DataFrame, today: date
-    ) -> tuple[list[str | None], list[str | None], list[str | None]]:
+    def _persons(self, frame: pl.DataFrame, today: date) -> tuple[list[str | None], list[str | None], list[str | None]]:
         cards = frame["_card_no"].to_list() if "_card_no" in frame.columns else None
         raws = frame["_id_number"].to_list()
         pairs = list(zip(raws, cards, strict=True)) if cards else [(r, None) for r in raws]
@@ -111,9 +109,7 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame, fields: Sequence[str]) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [
-        pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)
-    ]
+    columns = [pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)]
     joined = frame.select(pl.concat_str(columns, separator="\x1f")).to_series().to_list()
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 
@@ -123,8 +119,7 @@ def identities(frame: pl.DataFrame) -> list[dict[str, str]]:
     columns = [(p, frame[_COLUMN[p]].to_list()) for p in _PARTS if _COLUMN[p] in frame.columns]
     names = [p for p, _ in columns]
     return [
-        {n: v for n, v in zip(names, values, strict=True) if v}
-        for values in zip(*(c for _, c in columns), strict=True)
+        {n: v for n, v in zip(names, values, strict=True) if v} for values in zip(*(c for _, c in columns), strict=True)
     ]
 
 

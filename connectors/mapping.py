@@ -86,9 +86,7 @@ def clean(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.when(stripped != "").then(stripped))
 
 
-def apply(
-    mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = ""
-) -> pl.DataFrame:
+def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = "") -> pl.DataFrame:
     """The typed rows of ``raw`` (all columns text), in order, and these columns for the way on:
 
     ``_key`` (text), ``_updated`` (UTC µs, null if the row has none), ``_deleted``, ``_problem`` (what is
@@ -112,8 +110,8 @@ def apply(
         pl.coalesce(problems).alias("_problem"),
         *[pl.col(c).alias(f"_{part}") for part, c in mapping.identity.columns().items()],
         mapping.division.value.alias("division"),
-        pl.coalesce(
-            happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC"))
-        ).alias("occurred_at"),
+        pl.coalesce(happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC"))).alias(
+            "occurred_at"
+        ),
         *[f.value.alias(name) for name, f in mapping.fields.items()],
     )

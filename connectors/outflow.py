@@ -29,9 +29,7 @@ class Outflow:
         self._handler: RotatingFileHandler | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handler = RotatingFileHandler(
-                path, maxBytes=_MAX_BYTES, backupCount=_KEEP, encoding="utf-8"
-            )
+            self._handler = RotatingFileHandler(path, maxBytes=_MAX_BYTES, backupCount=_KEEP, encoding="utf-8")
 
     def add(self, source: str, topic: str, counts: Counts) -> None:
         """Add what one page came to."""
@@ -43,9 +41,7 @@ class Outflow:
         """Write and begin anew."""
         until = datetime.now(UTC)
         for (source, topic), sums in self._sums.items():
-            if self._handler is None or not any(
-                n for name, n in sums.items() if name not in ("read", "stale")
-            ):
+            if self._handler is None or not any(n for name, n in sums.items() if name not in ("read", "stale")):
                 continue
             line = {
                 "from": self._since.isoformat(timespec="seconds"),

@@ -39,12 +39,7 @@ class Plan:
 
     def __bool__(self) -> bool:
         return bool(
-            self.publish
-            or self.deletes
-            or self.unidentified
-            or self.quarantine
-            or self.rejected
-            or self.records
+            self.publish or self.deletes or self.unidentified or self.quarantine or self.rejected or self.records
         )
 
 
@@ -83,9 +78,7 @@ def plan(
     return made
 
 
-def _decide(
-    made: Plan, number: int, row: Row, before: Record | None, *, version: int, snapshot: bool
-) -> Record | None:
+def _decide(made: Plan, number: int, row: Row, before: Record | None, *, version: int, snapshot: bool) -> Record | None:
     """Adds to ``made``; returns the record's new state, or None where nothing changed."""
     kind = before.kind if before else None
     if row.deleted:

@@ -131,9 +131,7 @@ class Outlet:
         counts.stale = made.stale
         now = self.clock()
         with self.sender as out:
-            counts.identities = identities.publish(
-                out, self.secrets, self.state, feed.source, frame, changes, now
-            )
+            counts.identities = identities.publish(out, self.secrets, self.state, feed.source, frame, changes, now)
             self._records(out, feed, frame, made, snapshot=snapshot)
             self._unidentified(out, feed, frame, rows, made)
             self._quarantine(out, feed, frame, rows, made)
@@ -162,9 +160,7 @@ class Outlet:
             event_id = pl.format("{}:{}:{}:{}", "record_id", "source_epoch", "record_version", "op")
             out.frame(topic, chosen.with_columns(event_id.alias("event_id")), "person_key")
 
-    def _unidentified(
-        self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
-    ) -> None:
+    def _unidentified(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
         out.rows(
             "hub.unidentified",
             [
@@ -183,9 +179,7 @@ class Outlet:
             ],
         )
 
-    def _quarantine(
-        self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan
-    ) -> None:
+    def _quarantine(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
         """Rows that do not fit: kept whole, sealed, under the topic that they were meant for."""
         out.rows(
             "hub.quarantine",
@@ -242,9 +236,7 @@ class Outlet:
                     }
                 )
             else:
-                resolved.append(
-                    {**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""}
-                )
+                resolved.append({**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""})
             changes.records[record_id] = before._replace(version=version, hash=b"", kind=DELETED)
         with self.sender as out:
             out.rows(feed.topic, deletes)

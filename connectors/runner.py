@@ -167,9 +167,7 @@ class Connector:
                 work()
 
     def _worth_another(self, error: Exception) -> bool:
-        passing = isinstance(error, Transient) or (
-            isinstance(error, WireError) and error.family == "transient"
-        )
+        passing = isinstance(error, Transient) or (isinstance(error, WireError) and error.family == "transient")
         if passing and not self.stop.is_set():
             log.warning("connector %s: %s", self.catalogue.department, error)
         return passing

@@ -107,10 +107,7 @@ class State:
 
     def identities(self, persons: Sequence[str]) -> dict[str, Envelope]:
         """The sealed identities that this connector published."""
-        sql = (
-            "SELECT person, key_id, wrapped, sealed FROM identity WHERE person IN "
-            "(SELECT value FROM json_each(?))"
-        )
+        sql = "SELECT person, key_id, wrapped, sealed FROM identity WHERE person IN (SELECT value FROM json_each(?))"
         return {r[0]: Envelope(*r[1:]) for r in self._con.execute(sql, (json.dumps(persons),))}
 
     def commit(self, feed: str, changes: Changes) -> None:

@@ -54,9 +54,7 @@ def stamped(stamp: Path, value: str) -> bool:
 
 def environment() -> None:
     """The virtual environment with every package of the lock, and this checkout in it."""
-    value = digest(
-        LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(VENV).encode()
-    )
+    value = digest(LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(VENV).encode())
     stamp = VENV / ".doudi-stamp"
     if stamped(stamp, value) and PYTHON.exists():
         return
@@ -135,9 +133,7 @@ def console() -> None:
     if not (CONSOLE / "package.json").is_file():
         return
     skipped = {"node_modules", "dist"}
-    files = sorted(
-        p for p in CONSOLE.rglob("*") if p.is_file() and not skipped & set(p.relative_to(CONSOLE).parts[:1])
-    )
+    files = sorted(p for p in CONSOLE.rglob("*") if p.is_file() and not skipped & set(p.relative_to(CONSOLE).parts[:1]))
     value = digest(*(b for p in files for b in (str(p.relative_to(CONSOLE)).encode(), p.read_bytes())))
     stamp = CONSOLE / "dist" / ".doudi-stamp"
     if stamped(stamp, value):
@@ -180,9 +176,7 @@ def npm(*arguments: str) -> None:
     # A wheel holds no links: its bin/npm is a copy that does not find its parts. Call what it should link to.
     script = folder.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(folder / "node"), str(script)] if script.is_file() else [str(folder / "npm")]
-    done = subprocess.run(
-        [*command, *arguments], cwd=CONSOLE, env=env, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*command, *arguments], cwd=CONSOLE, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stdout + done.stderr).strip()[-1500:]
         raise Failed(
@@ -248,6 +242,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        sys.exit(
-            f"setup: {error}\n  where: {ROOT}\n  mend:  see that it can be written and the disk has room"
-        )
+        sys.exit(f"setup: {error}\n  where: {ROOT}\n  mend:  see that it can be written and the disk has room")

@@ -29,7 +29,15 @@ from schemas.topics import DEPARTMENT_TOPICS
 SOURCE = "screen"
 MOST_PROBLEMS = 20
 _LOCAL = timedelta(hours=8)
-_DERIVED = {"person_key", "household_key", "guardian_key", "event_id", "source", "source_epoch", "published_at"}
+_DERIVED = {
+    "person_key",
+    "household_key",
+    "guardian_key",
+    "event_id",
+    "source",
+    "source_epoch",
+    "published_at",
+}
 """Fields that this command fills in itself."""
 _EXTRA = ("id_number", "household_no", "guardian_id_number", "published_on", "updated_at")
 _TRUE, _FALSE = ("true", "1", "是"), ("false", "0", "否")
@@ -97,6 +105,7 @@ def _replayed(trial: Trial, load: Load, as_of: date) -> Iterator[dict[str, Any]]
 
 # ---------------------------------------------------------------------- in
 
+
 def read(folder: Path, as_of: date) -> Load:
     """Everything in a folder. Raises BadFiles with all mistakes found."""
     load, problems = Load(), []
@@ -105,8 +114,10 @@ def read(folder: Path, as_of: date) -> Load:
     known = {topic.name for topic in DEPARTMENT_TOPICS}
     for path in sorted(folder.iterdir()):
         if path.suffix in (".csv", ".jsonl") and path.stem not in known and path.name != "coverage.csv":
-            problems.append(f"{path.name}: no topic of that name{_near(path.stem, known)}; "
-                            f"name the file after one of {', '.join(sorted(known))}")
+            problems.append(
+                f"{path.name}: no topic of that name{_near(path.stem, known)}; "
+                f"name the file after one of {', '.join(sorted(known))}"
+            )
     for topic in sorted(known):
         found = [p for p in (folder / f"{topic}.csv", folder / f"{topic}.jsonl") if p.is_file()]
         if len(found) > 1:
@@ -130,42 +141,61 @@ def _topic(load: Load, topic: str, path: Path, as_of: date, problems: list[str])
     yuan = {name.removesuffix("_fen"): name for name in allowed if name.endswith("_fen")}
     for column in texts.columns:
         if column not in (*allowed, *yuan, *_EXTRA):
-            problems.append(f"{path.name}: column {column} is not known"
-                            f"{_near(column, [*allowed, *yuan, *_EXTRA])}; rename or remove it")
+            problems.append(
+                f"{path.name}: column {column} is not known"
+                f"{_near(column, [*allowed, *yuan, *_EXTRA])}; rename or remove it"
+            )
     if "id_number" not in texts.columns:
         problems.append(f"{path.name}: column id_number is missing; add the clear ID number of each person")
         return
     before = len(problems)
     columns = {
         name: _column(path.name, name, texts[name], schema.dtypes[name], problems)
-        for name in allowed if name in texts.columns
+        for name in allowed
+        if name in texts.columns
     }
     for name, fen in yuan.items():
         if name in texts.columns:
             columns[fen] = _fen(path.name, texts[name], problems)
-    published = _column(path.name, "published_on", texts["published_on"], pl.Date(), problems) \
-        if "published_on" in texts.columns else pl.Series("published_on", [None] * texts.height, dtype=pl.Date)
+    published = (
+        _column(path.name, "published_on", texts["published_on"], pl.Date(), problems)
+        if "published_on" in texts.columns
+        else pl.Series("published_on", [None] * texts.height, dtype=pl.Date)
+    )
     if len(problems) == before:
         _keep(load, topic, schema, texts, columns, published.fill_null(as_of), as_of)
 
 
 def _keep(
-    load: Load, topic: str, schema: Schema, texts: pl.DataFrame, columns: dict[str, pl.Series],
-    published: pl.Series, as_of: date,
+    load: Load,
+    topic: str,
+    schema: Schema,
+    texts: pl.DataFrame,
+    columns: dict[str, pl.Series],
+    published: pl.Series,
+    as_of: date,
 ) -> None:
     lines = pl.Series("line", range(2, texts.height + 2), dtype=pl.Int64)
     keys = persons.link(texts["id_number"].to_list(), load.key, as_of)
     frame = pl.DataFrame({"line": lines, "id_number": texts["id_number"], "published_on": published}).with_columns(
         person_key=pl.Series([keys.get(raw) for raw in texts["id_number"].to_list()], dtype=pl.String),
-        **columns)
+        **columns,
+    )
     load.unidentified += [
-        {"topic": topic, "line": line} for line in frame.filter(pl.col("person_key").is_null())["line"].to_list()]
+        {"topic": topic, "line": line} for line in frame.filter(pl.col("person_key").is_null())["line"].to_list()
+    ]
     load.names.update({k: str(raw) for raw, k in keys.items() if k})
     at = (pl.col("published_on").cast(pl.Datetime("ms")) - _LOCAL).dt.replace_time_zone("UTC")
     defaults = {
-        "event_id": pl.format("{}-{}", pl.lit(SOURCE), "line"), "source": pl.lit(SOURCE), "source_epoch": pl.lit(1),
-        "record_id": pl.format("line {}", "line"), "record_version": pl.col("line"), "op": pl.lit("create"),
-        "division": pl.lit(""), "occurred_at": at, "published_at": at,
+        "event_id": pl.format("{}-{}", pl.lit(SOURCE), "line"),
+        "source": pl.lit(SOURCE),
+        "source_epoch": pl.lit(1),
+        "record_id": pl.format("line {}", "line"),
+        "record_version": pl.col("line"),
+        "op": pl.lit("create"),
+        "division": pl.lit(""),
+        "occurred_at": at,
+        "published_at": at,
     }
     if "updated_at" in texts.columns and "record_version" not in columns:
         defaults["record_version"] = _instants(texts["updated_at"]).dt.epoch("us").fill_null(0)
@@ -174,14 +204,20 @@ def _keep(
     if "guardian_id_number" in texts.columns and "guardian_key" in schema.dtypes:
         guardians = persons.link(texts["guardian_id_number"].to_list(), load.key, as_of)
         load.names.update({k: str(raw) for raw, k in guardians.items() if k})
-        defaults["guardian_key"] = pl.Series([guardians.get(r) for r in texts["guardian_id_number"].to_list()], dtype=pl.String)
+        defaults["guardian_key"] = pl.Series(
+            [guardians.get(r) for r in texts["guardian_id_number"].to_list()], dtype=pl.String
+        )
     full = frame.with_columns(
         **{name: pl.col(name).fill_null(value) if name in columns else value for name, value in defaults.items()},
-        **{name: pl.lit(None, dtype) for name, dtype in schema.dtypes.items()
-           if name not in columns and name not in defaults and name != "person_key"},
+        **{
+            name: pl.lit(None, dtype)
+            for name, dtype in schema.dtypes.items()
+            if name not in columns and name not in defaults and name != "person_key"
+        },
     ).filter(pl.col("person_key").is_not_null())
     load.records[topic] = full.select(
-        *(pl.col(name).cast(dtype) for name, dtype in schema.dtypes.items()), "published_on")
+        *(pl.col(name).cast(dtype) for name, dtype in schema.dtypes.items()), "published_on"
+    )
 
 
 def _households(load: Load, texts: pl.DataFrame, columns: dict[str, pl.Series]) -> list[str | None]:
@@ -221,7 +257,8 @@ def _text(value: Any) -> str | None:
 def _column(file: str, name: str, texts: pl.Series, dtype: pl.DataType, problems: list[str]) -> pl.Series:
     """A column in its type; a problem for the first value of a column that cannot be."""
     how = {
-        pl.Date: "a date; write YYYY-MM-DD", pl.Datetime: "an instant; write YYYY-MM-DD HH:MM[:SS], local time",
+        pl.Date: "a date; write YYYY-MM-DD",
+        pl.Datetime: "an instant; write YYYY-MM-DD HH:MM[:SS], local time",
         pl.Boolean: "true or false; write one of them",
     }.get(type(dtype), "a whole number; write digits only")
     if isinstance(dtype, pl.String):
@@ -269,11 +306,15 @@ def _coverage(path: Path, topics: list[str], problems: list[str]) -> list[tuple[
         return []
     missing = [c for c in ("topic", "division_prefix", "covers_from") if c not in texts.columns]
     if missing:
-        problems.append(f"coverage.csv: column {missing[0]} is missing; its columns are topic, division_prefix, covers_from")
+        problems.append(
+            f"coverage.csv: column {missing[0]} is missing; its columns are topic, division_prefix, covers_from"
+        )
         return []
     since = _column("coverage.csv", "covers_from", texts["covers_from"], pl.Date(), problems)
-    return [(t, p or "", s or date(1900, 1, 1))
-            for t, p, s in zip(texts["topic"].to_list(), texts["division_prefix"].to_list(), since.to_list(), strict=True)]
+    return [
+        (t, p or "", s or date(1900, 1, 1))
+        for t, p, s in zip(texts["topic"].to_list(), texts["division_prefix"].to_list(), since.to_list(), strict=True)
+    ]
 
 
 def _near(word: str, known: Any) -> str:
@@ -282,6 +323,7 @@ def _near(word: str, known: Any) -> str:
 
 
 # ---------------------------------------------------------------------- out
+
 
 def _said(rows: list[dict[str, Any]], book: RuleBook, load: Load) -> Iterator[dict[str, Any]]:
     begun: dict[str, date] = {}
@@ -294,12 +336,23 @@ def _said(rows: list[dict[str, Any]], book: RuleBook, load: Load) -> Iterator[di
     for name, row in last.items():
         rule = book.rules[row["rule"]]
         yield {
-            "rule": rule.id, "title_zh": rule.title_zh, "title_en": rule.title_en, **_subject(row, load),
-            "episode": row["episode"], "state": row["state"], "cause": row["cause"] or None,
-            "superseded_by": row["superseded_by"] or None, "level": row["level"], "step": row["step"],
-            "tier": row["tier"] or None, "division": row["division"] or None, "kind": row["kind"],
-            "department": row["department"], "evidence": json.loads(row["evidence"]),
-            "thresholds": json.loads(row["thresholds"]), "deadline_days": row["deadline_days"],
+            "rule": rule.id,
+            "title_zh": rule.title_zh,
+            "title_en": rule.title_en,
+            **_subject(row, load),
+            "episode": row["episode"],
+            "state": row["state"],
+            "cause": row["cause"] or None,
+            "superseded_by": row["superseded_by"] or None,
+            "level": row["level"],
+            "step": row["step"],
+            "tier": row["tier"] or None,
+            "division": row["division"] or None,
+            "kind": row["kind"],
+            "department": row["department"],
+            "evidence": json.loads(row["evidence"]),
+            "thresholds": json.loads(row["thresholds"]),
+            "deadline_days": row["deadline_days"],
             "deadline": _deadline(begun.get(name), row["deadline_days"]),
             "explanation_zh": sentence(book, rule, row["evidence"], row["thresholds"], "zh"),
             "explanation_en": sentence(book, rule, row["evidence"], row["thresholds"], "en"),

@@ -149,9 +149,7 @@ def serve(settings: Settings) -> None:
     for topic in ("hub.command", "hub.audit"):
         registry.id_of(topic)
     client = connect(settings)
-    app = create_app(
-        settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir)
-    )
+    app = create_app(settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir))
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -66,12 +66,8 @@ TABLE: dict[str, Line] = {
         "该事项已被他人更新｜Somebody has changed the case meanwhile",
         "刷新后再处理｜Load it again, then act",
     ),
-    "already_closed": Line(
-        409, "该事项已办结｜The case is closed already", "无需再处理｜Nothing is left to do"
-    ),
-    "already_signed": Line(
-        409, "该事项已签收｜The case is signed already", "直接核查办理｜Go on with the check"
-    ),
+    "already_closed": Line(409, "该事项已办结｜The case is closed already", "无需再处理｜Nothing is left to do"),
+    "already_signed": Line(409, "该事项已签收｜The case is signed already", "直接核查办理｜Go on with the check"),
     "out_of_scope": Line(
         403,
         "该事项不在您的范围内｜The case is outside your scope",

@@ -56,9 +56,7 @@ class Explainer:
         """The legal sources of a rule."""
         rule = self.rules.rules.get(rule_id)
         return (
-            []
-            if rule is None
-            else [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources]
+            [] if rule is None else [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources]
         )
 
     def condition(self, held: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,9 +91,7 @@ class Explainer:
             "sentence_en": self.sentence(held["rule"], evidence, thresholds, 1),
         }
 
-    def sentence(
-        self, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: int
-    ) -> str:
+    def sentence(self, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: int) -> str:
         """The rule's explanation with its values. ``language``: 0 Chinese, 1 English."""
         rule = self.rules.rules.get(rule_id)
         if rule is None:

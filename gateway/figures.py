@@ -95,10 +95,6 @@ async def _counts(client: Client, keys: RedisKeys, families: _Families) -> None:
         {},
         float(await client.hlen(keys.standing)),
     )
-    families.gauge(
-        "doudi_unidentified", "Records without a usable ID", {}, float(await client.hlen(keys.unidentified))
-    )
+    families.gauge("doudi_unidentified", "Records without a usable ID", {}, float(await client.hlen(keys.unidentified)))
     for reason, value in (await client.hgetall(keys.quarantine)).items():
-        families.counter(
-            "doudi_quarantine", "Messages in quarantine", {"reason": reason.decode()}, float(value)
-        )
+        families.counter("doudi_quarantine", "Messages in quarantine", {"reason": reason.decode()}, float(value))

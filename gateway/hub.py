@@ -61,9 +61,7 @@ def hub_of(request: Request) -> Hub:
 TheHub = Annotated[Hub, Depends(hub_of)]
 
 
-def signed_in(
-    hub: TheHub, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> User:
+def signed_in(hub: TheHub, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> User:
     """The user of the request. Raises Problem not_signed_in."""
     if credentials is None:
         raise Problem("not_signed_in", headers={"WWW-Authenticate": "Bearer"})

@@ -67,9 +67,7 @@ async def _merged(client: Client, lists: Sequence[str], after: Place | None) -> 
         heads = {name: await _next(client, name, place) for name, place in at.items()}
         full = [places[-1] for places in heads.values() if len(places) == _CHUNK]
         floor = max(full, default=None)  # beyond this some list has more that was not read yet
-        batch = sorted(
-            {p for places in heads.values() for p in places if floor is None or p >= floor}, reverse=True
-        )
+        batch = sorted({p for places in heads.values() for p in places if floor is None or p >= floor}, reverse=True)
         if batch:
             yield batch
         if floor is None:

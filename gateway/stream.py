@@ -69,9 +69,7 @@ class Feed:
             try:
                 if self._last == "$":
                     self._last = await self._newest()
-                found = await self._client.xread(
-                    {self._keys.stream: self._last}, count=_PAGE, block=_BLOCK_MS
-                )
+                found = await self._client.xread({self._keys.stream: self._last}, count=_PAGE, block=_BLOCK_MS)
                 for _, entries in found or []:
                     for entry in entries:
                         self._hand_out(_entry(entry))

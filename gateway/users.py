@@ -45,9 +45,7 @@ class User(BaseModel):
         if self.role in _DIGITS and len(self.division) != _DIGITS[self.role]:
             raise ValueError(f"a {self.role} user needs a division of {_DIGITS[self.role]} digits")
         if self.role == "department" and self.department == "civil":
-            raise ValueError(
-                "civil staff are village, township or county; a liaison is of another department"
-            )
+            raise ValueError("civil staff are village, township or county; a liaison is of another department")
         return self
 
     @property
@@ -86,9 +84,7 @@ class Users:
             return None
         return user
 
-    def put(
-        self, username: str, password: str, name: str, role: str, department: str, division: str
-    ) -> User:
+    def put(self, username: str, password: str, name: str, role: str, department: str, division: str) -> User:
         """Add or replace a user. Raises ValueError (pydantic's says which field)."""
         if len(password) < _LEAST:
             raise ValueError(f"A password needs at least {_LEAST} characters.")

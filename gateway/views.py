@@ -54,9 +54,7 @@ def detail(case: Mapping[str, Any], actor: Actor, explainer: Explainer, day: dat
     return {
         **summary(case, explainer, day),
         "conditions": [explainer.condition(c) for c in case["conditions"]],
-        "outcomes": [
-            {"code": o.code, "label_zh": o.label_zh, "label_en": o.label_en} for o in OUTCOMES[case["kind"]]
-        ],
+        "outcomes": [{"code": o.code, "label_zh": o.label_zh, "label_en": o.label_en} for o in OUTCOMES[case["kind"]]],
         "actions": actions(actor, case),
     }
 

@@ -22,8 +22,15 @@ from schemas.layout import Ints
 from schemas.load import Schema
 
 Reason = Literal[
-    "bad_magic", "unknown_schema", "wrong_schema", "truncated", "trailing_bytes", "too_large", "undecodable",
-    "key_mismatch", "null_value",
+    "bad_magic",
+    "unknown_schema",
+    "wrong_schema",
+    "truncated",
+    "trailing_bytes",
+    "too_large",
+    "undecodable",
+    "key_mismatch",
+    "null_value",
 ]
 Writers = Callable[[Collection[int]], Mapping[int, "Schema | Reason"]]
 """Looks up the writers' schemas of the ids found in a slice. An id that it leaves out is unknown."""
@@ -104,9 +111,7 @@ def decode(
     return Decoded(pl.concat([f for f, _ in parts])[order], index[order], bad)
 
 
-def _groups(
-    values: Sequence[bytes | None], max_bytes: int
-) -> tuple[dict[int, Ints], list[Bad]]:
+def _groups(values: Sequence[bytes | None], max_bytes: int) -> tuple[dict[int, Ints], list[Bad]]:
     """Places by schema id, and what has no readable header."""
     try:
         heads = {v[:HEADER] for v in values}  # type: ignore[index]  # None raises
@@ -132,9 +137,7 @@ def _groups(
     return {i: np.array(places, np.int64) for i, places in groups.items()}, bad
 
 
-def _group(
-    writer: Schema, bodies: list[bytes], places: Ints, bad: list[Bad]
-) -> tuple[pl.DataFrame, Ints]:
+def _group(writer: Schema, bodies: list[bytes], places: Ints, bad: list[Bad]) -> tuple[pl.DataFrame, Ints]:
     """Rows of the bodies that decode, and which they are.
 
     All at once if that proves exact; else in chunks, and record by record in the chunks that do not.
@@ -143,7 +146,7 @@ def _group(
         return frame, np.arange(len(bodies))
     frames, kept = [], []
     for start in range(0, len(bodies), _CHUNK):
-        chunk = bodies[start:start + _CHUNK]
+        chunk = bodies[start : start + _CHUNK]
         whole = None
         if _ALONE <= len(chunk) < len(bodies):
             whole = columnar.read(writer, chunk)
@@ -165,7 +168,10 @@ def _group(
 
 
 def _judged(
-    frame: pl.DataFrame, writer: Schema, given: tuple[list[bytes | None], Sequence[str]], places: Ints,
+    frame: pl.DataFrame,
+    writer: Schema,
+    given: tuple[list[bytes | None], Sequence[str]],
+    places: Ints,
     bad: list[Bad],
 ) -> tuple[pl.DataFrame, Ints]:
     """What is in range and under its own key (``given``: keys and their fields); the rest goes to ``bad``."""
@@ -195,8 +201,10 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
     names = schema.dtypes.keys()
     for k, row in enumerate(rows):
         if unknown := row.keys() - names:
-            raise EncodeError(f"row {k} has {', '.join(sorted(unknown))}, which {schema.name} does not know; "
-                              f"leave it out or add it to the schema")
+            raise EncodeError(
+                f"row {k} has {', '.join(sorted(unknown))}, which {schema.name} does not know; "
+                f"leave it out or add it to the schema"
+            )
     if len(rows) < _FEW_ROWS:
         header = struct.pack(">bI", MAGIC, schema_id)
         return [header + exact.write(schema, row, k) for k, row in enumerate(rows)]
@@ -205,8 +213,7 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
         if field.node.logical == "timestamp-millis":  # Polars would take a time without zone for UTC
             for k, value in enumerate(present.get(field.name, ())):
                 if value is not None and getattr(value, "tzinfo", None) is None:
-                    raise EncodeError(f"row {k}: {schema.name}.{field.name} is a time without zone; "
-                                      f"give it in UTC")
+                    raise EncodeError(f"row {k}: {schema.name}.{field.name} is a time without zone; give it in UTC")
     try:
         frame = pl.DataFrame(present, schema={n: schema.dtypes[n] for n in present}, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
@@ -219,10 +226,16 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
 def _defaults_of_gaps(schema: Schema, frame: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Where only some rows leave a field out, those take its default rather than null."""
     gaps = [
-        pl.when(pl.Series([f.name in row for row in rows])).then(pl.col(f.name)).otherwise(pl.lit(f.default))
-        .cast(f.node.dtype).alias(f.name)
+        pl.when(pl.Series([f.name in row for row in rows]))
+        .then(pl.col(f.name))
+        .otherwise(pl.lit(f.default))
+        .cast(f.node.dtype)
+        .alias(f.name)
         for f in schema.fields
-        if f.has_default and f.default is not None and f.node.kind != "array" and f.name in frame.columns
+        if f.has_default
+        and f.default is not None
+        and f.node.kind != "array"
+        and f.name in frame.columns
         and not all(f.name in row for row in rows)
     ]
     return frame.with_columns(gaps) if gaps else frame

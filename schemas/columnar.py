@@ -58,10 +58,22 @@ def read(schema: Schema, bodies: list[bytes]) -> pl.DataFrame | None:
 def _frame_of(schema: Schema) -> tuple[bytes, bytes, tuple[Any, ...]] | None:
     """Container header, sentinel body, and the sentinel as decoded; None if Polars cannot read the schema."""
     text = json.dumps(_bare(dict(schema.raw))).encode()
-    head = b"".join((
-        b"Obj\x01", _varint(2), _varint(11), b"avro.schema", _varint(len(text)), text,
-        _varint(10), b"avro.codec", _varint(4), b"null", _varint(0), _SYNC,
-    ))
+    head = b"".join(
+        (
+            b"Obj\x01",
+            _varint(2),
+            _varint(11),
+            b"avro.schema",
+            _varint(len(text)),
+            text,
+            _varint(10),
+            b"avro.codec",
+            _varint(4),
+            b"null",
+            _varint(0),
+            _SYNC,
+        )
+    )
     row = {f.name: _random(f.node) for f in schema.fields}
     out = io.BytesIO()
     fastavro.schemaless_writer(out, schema.parsed, row)
@@ -106,5 +118,3 @@ def _varint(value: int) -> bytes:
         zigzag >>= 7
     out.append(zigzag)
     return bytes(out)
-
-

@@ -54,10 +54,12 @@ def _convert(value: pl.Expr, old: Node, new: Node, where: str) -> pl.Expr:
         return pl.when(value.is_in(new.symbols)).then(value).otherwise(pl.lit(new.enum_default))
     if old.kind == new.kind == "record":
         inner = {f.name: f for f in old.fields}
-        return pl.struct([
-            _column(f, inner.get(f.name), value.struct.field(f.name) if f.name in inner else value, where)
-            for f in new.fields
-        ])
+        return pl.struct(
+            [
+                _column(f, inner.get(f.name), value.struct.field(f.name) if f.name in inner else value, where)
+                for f in new.fields
+            ]
+        )
     if old.kind == new.kind == "array" and old.items is not None and new.items is not None:
         if old == new:
             return value
@@ -71,8 +73,9 @@ def _convert(value: pl.Expr, old: Node, new: Node, where: str) -> pl.Expr:
 
 def literal(field: Field) -> pl.Expr:
     """The field's default as a column."""
-    return pl.lit(pl.Series([_value(field.node, field.default)], dtype=_stored(field.node))).first().cast(
-        field.node.dtype)
+    return (
+        pl.lit(pl.Series([_value(field.node, field.default)], dtype=_stored(field.node))).first().cast(field.node.dtype)
+    )
 
 
 def _value(node: Node, default: Any) -> Any:
@@ -95,8 +98,12 @@ def with_defaults(schema: Schema, frame: pl.DataFrame) -> pl.DataFrame:
         if field.name in frame.columns:
             columns.append(_cast(schema, field, frame[field.name]))
         elif field.has_default:
-            columns.append(frame.select(literal(field).alias(field.name)).to_series().new_from_index(
-                0, frame.height).alias(field.name))
+            columns.append(
+                frame.select(literal(field).alias(field.name))
+                .to_series()
+                .new_from_index(0, frame.height)
+                .alias(field.name)
+            )
         else:
             raise EncodeError(f"{schema.name}.{field.name} is required and absent; add the column")
     return pl.DataFrame(columns)
@@ -127,8 +134,7 @@ def _cast(schema: Schema, field: Field, column: pl.Series) -> pl.Series:
         try:
             column = column.cast(field.node.dtype)
         except pl.exceptions.PolarsError as error:
-            raise EncodeError(
-                f"{where} is {column.dtype} and does not fit {field.node.dtype}; convert it") from error
+            raise EncodeError(f"{where} is {column.dtype} and does not fit {field.node.dtype}; convert it") from error
     if field.node.kind == "enum" and not _symbols_only(field, column):
         raise EncodeError(f"{where} holds a symbol other than {', '.join(field.node.symbols)}")
     return column

@@ -74,8 +74,10 @@ def write(schema: Schema, row: Mapping[str, Any], number: int) -> bytes:
     try:
         fastavro.schemaless_writer(out, schema.parsed, dict(row), strict_allow_default=True)
     except Exception as error:
-        raise EncodeError(f"row {number}: {schema.name}.{_culprit(schema, row)}: {type(error).__name__}; "
-                          f"give it the type of the schema") from error
+        raise EncodeError(
+            f"row {number}: {schema.name}.{_culprit(schema, row)}: {type(error).__name__}; "
+            f"give it the type of the schema"
+        ) from error
     return out.getvalue()
 
 
@@ -84,9 +86,12 @@ def _culprit(schema: Schema, row: Mapping[str, Any]) -> str:
     for field, raw in zip(schema.fields, schema.parsed["fields"], strict=True):
         alone = {"type": "record", "name": f"{schema.name}_{field.name}", "fields": [{**raw}]}
         try:
-            fastavro.schemaless_writer(io.BytesIO(), fastavro.parse_schema(alone), {
-                k: v for k, v in row.items() if k == field.name
-            }, strict_allow_default=True)
+            fastavro.schemaless_writer(
+                io.BytesIO(),
+                fastavro.parse_schema(alone),
+                {k: v for k, v in row.items() if k == field.name},
+                strict_allow_default=True,
+            )
         except Exception:
             return field.name
     return "?"

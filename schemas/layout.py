@@ -113,7 +113,7 @@ class Blobs:
         offsets, buffer = _offsets(self.array), self.array.buffers()[2]
         if buffer is None or offsets[0] == offsets[-1]:
             return
-        source = np.frombuffer(buffer, np.uint8)[offsets[0]:offsets[-1]]  # null rows take no bytes of it
+        source = np.frombuffer(buffer, np.uint8)[offsets[0] : offsets[-1]]  # null rows take no bytes of it
         first = int(self.lengths[0])
         if (self.lengths == first).all():
             out[at[:, None] + np.arange(first)] = source.reshape(-1, first)
@@ -272,31 +272,31 @@ def _of_node(node: Node, array: Any, rows: Ints | None) -> Piece:
     if node.kind == "record":
         return _chain(node.fields, array.flatten(), len(array))
     assert node.items is not None  # noqa: S101 - an array has items
-    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset:array.offset + len(array) + 1]
+    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     items = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
     return Array(np.diff(offsets), _of_node(node.items.node, items, None))
 
 
 def _numbers(array: Any, kind: Any) -> Any:
     """The value buffer of a numeric, date or timestamp array."""
-    return np.frombuffer(array.buffers()[1], kind)[array.offset:array.offset + len(array)]
+    return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + len(array)]
 
 
 def _bits(array: Any, buffer: int) -> Bytes:
     """A bitmap (0: validity, 1: booleans) as one byte a row."""
     some = np.frombuffer(array.buffers()[buffer], np.uint8)
-    return np.unpackbits(some, count=array.offset + len(array), bitorder="little")[array.offset:]
+    return np.unpackbits(some, count=array.offset + len(array), bitorder="little")[array.offset :]
 
 
 def _text_lengths(array: Any) -> Ints:
     """Bytes of each text; what null rows say is of no account."""
     if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
         views = np.frombuffer(array.buffers()[1], np.int32).reshape(-1, 4)  # a view begins with its length
-        return views[array.offset:array.offset + len(array), 0].astype(np.int64)
+        return views[array.offset : array.offset + len(array), 0].astype(np.int64)
     return np.diff(_offsets(array))
 
 
 def _offsets(array: Any) -> Ints:
     if not len(array):
         return np.zeros(1, np.int64)
-    return np.frombuffer(array.buffers()[1], np.int64)[array.offset:array.offset + len(array) + 1]
+    return np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]

@@ -10,20 +10,31 @@ from schemas.load import Field, Node, Schema, all_names, schema
 from schemas.topics import TOPICS, Topic
 
 ENVELOPE = (
-    "event_id", "source", "source_epoch", "record_id", "record_version", "op", "person_key", "division",
-    "occurred_at", "published_at",
+    "event_id",
+    "source",
+    "source_epoch",
+    "record_id",
+    "record_version",
+    "op",
+    "person_key",
+    "division",
+    "occurred_at",
+    "published_at",
 )
 OPS = ("UNKNOWN", "create", "update", "delete", "snapshot")
-_ENVELOPE_KINDS = dict(zip(ENVELOPE, (
-    "string", "string", "int", "string", "long", "enum", "string", "string", "long", "long"), strict=True))
+_ENVELOPE_KINDS = dict(
+    zip(
+        ENVELOPE,
+        ("string", "string", "int", "string", "long", "enum", "string", "string", "long", "long"),
+        strict=True,
+    )
+)
 _PERSONAL = re.compile(
     r"(^|_)(name|names|xm|certno|cert_no|id_number|id_no|idcard|sfzh|zjhm|tel|telephone|phone|mobile|lxdh|"
     r"address|addr|jtzz|zz|email|wechat|bank_account|remark|remarks|memo|note|notes|comment|free_text)(_|$)"
 )
 _SEALED = re.compile(r"^sealed(_|$)|_sealed$")
-_MONEY = re.compile(
-    r"(^|_)(amount|amt|sumamt|pay|ownpay|selfpay|money|fee|medfee|income|price|cost|dedc|yuan)(_|$)"
-)
+_MONEY = re.compile(r"(^|_)(amount|amt|sumamt|pay|ownpay|selfpay|money|fee|medfee|income|price|cost|dedc|yuan)(_|$)")
 _DAY = re.compile(r"(_on|_date|begndate|enddate|valid_until|^day)$")
 _MOMENT = re.compile(r"(_at|_time)$")
 
@@ -36,7 +47,8 @@ def problems(subject: Schema, topic: Topic | None = None) -> list[str]:
     if topic is not None:
         found += [
             f"{subject.name}: topic {topic.name} is keyed by {part}, which is no field; add it, mend the key"
-            for part in topic.key.split(":") if part not in subject.dtypes
+            for part in topic.key.split(":")
+            if part not in subject.dtypes
         ]
     return found
 
@@ -76,15 +88,17 @@ def _field(at: str, field: Field) -> Iterator[str]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", field.name):
         yield f"{at}: not in lower case with underscores; rename it"
     if field.nullable and not (field.has_default and field.default is None):
-        yield f"{at}: nullable without default null; add \"default\": null"
-    if field.node.kind == "enum" and (
-        "UNKNOWN" not in field.node.symbols or field.node.enum_default != "UNKNOWN"
-    ):
-        yield (f"{at}: an enum must have the symbol UNKNOWN and \"default\": \"UNKNOWN\", so that older "
-               f"readers take a new symbol")
+        yield f'{at}: nullable without default null; add "default": null'
+    if field.node.kind == "enum" and ("UNKNOWN" not in field.node.symbols or field.node.enum_default != "UNKNOWN"):
+        yield (
+            f'{at}: an enum must have the symbol UNKNOWN and "default": "UNKNOWN", so that older '
+            f"readers take a new symbol"
+        )
     if _PERSONAL.search(field.name) and not _SEALED.search(field.name):
-        yield (f"{at}: smells of personal data, which topics must not hold; keep it in the vault, "
-               f"or seal it and call it sealed_{field.name}")
+        yield (
+            f"{at}: smells of personal data, which topics must not hold; keep it in the vault, "
+            f"or seal it and call it sealed_{field.name}"
+        )
     if _SEALED.search(field.name) and field.node.kind != "bytes":
         yield f"{at}: sealed, but of type {field.node.kind}; make it bytes"
     money = _MONEY.search(field.name) or field.name.endswith("_fen")
@@ -95,31 +109,40 @@ def _field(at: str, field: Field) -> Iterator[str]:
     elif field.name.endswith("_fen") and (field.node.kind != "long" or field.node.logical):
         yield f"{at}: in fen, but of type {field.node.kind}; make it long"
     if _DAY.search(field.name) and field.node.logical != "date":
-        yield f"{at}: a day, but not an Avro date; make it {{\"type\": \"int\", \"logicalType\": \"date\"}}"
+        yield f'{at}: a day, but not an Avro date; make it {{"type": "int", "logicalType": "date"}}'
     if _MOMENT.search(field.name) and field.node.logical != "timestamp-millis":
-        yield (f"{at}: a moment, but not a timestamp; make it {{\"type\": \"long\", \"logicalType\": "
-               f"\"timestamp-millis\"}}, UTC")
+        yield (
+            f'{at}: a moment, but not a timestamp; make it {{"type": "long", "logicalType": "timestamp-millis"}}, UTC'
+        )
 
 
 def _department(subject: Schema) -> Iterator[str]:
     names = tuple(subject.dtypes)
-    if names[:len(ENVELOPE)] != ENVELOPE:
+    if names[: len(ENVELOPE)] != ENVELOPE:
         at = next((i for i, (a, b) in enumerate(zip(names, ENVELOPE, strict=False)) if a != b), len(names))
         there = names[at] if at < len(names) else "nothing"
-        yield (f"{subject.name}: field {at + 1} is {there}, the envelope wants {ENVELOPE[at]}; "
-               f"begin with {', '.join(ENVELOPE)}")
+        yield (
+            f"{subject.name}: field {at + 1} is {there}, the envelope wants {ENVELOPE[at]}; "
+            f"begin with {', '.join(ENVELOPE)}"
+        )
         return
-    for field in subject.fields[:len(ENVELOPE)]:
+    for field in subject.fields[: len(ENVELOPE)]:
         if field.node.kind != _ENVELOPE_KINDS[field.name] or field.nullable:
-            yield (f"{subject.name}.{field.name}: the envelope wants it as required "
-                   f"{_ENVELOPE_KINDS[field.name]}; take it over from another department's schema")
+            yield (
+                f"{subject.name}.{field.name}: the envelope wants it as required "
+                f"{_ENVELOPE_KINDS[field.name]}; take it over from another department's schema"
+            )
     op = subject.field("op").node
-    if op.kind == "enum" and op.symbols[:len(OPS)] != OPS:
+    if op.kind == "enum" and op.symbols[: len(OPS)] != OPS:
         yield f"{subject.name}.op: the symbols are {', '.join(op.symbols)}; begin with {', '.join(OPS)}"
-    for field in subject.fields[len(ENVELOPE):]:
+    for field in subject.fields[len(ENVELOPE) :]:
         if not field.nullable:
-            yield (f"{subject.name}.{field.name}: a department's field must be nullable with default null: a "
-                   f"delete carries none of them, and only so it can be dropped or added later")
+            yield (
+                f"{subject.name}.{field.name}: a department's field must be nullable with default null: a "
+                f"delete carries none of them, and only so it can be dropped or added later"
+            )
         if field.node.kind in ("array", "record"):
-            yield (f"{subject.name}.{field.name}: a department's record is flat; publish one record for each "
-                   f"item, or name the columns apart")
+            yield (
+                f"{subject.name}.{field.name}: a department's record is flat; publish one record for each "
+                f"item, or name the columns apart"
+            )

@@ -23,15 +23,24 @@ Kind = Literal["string", "bytes", "int", "long", "double", "boolean", "enum", "r
 MAX_DEPTH = 4
 MAX_SYMBOLS = 64
 _PRIMITIVES: dict[str, Kind] = {
-    "string": "string", "bytes": "bytes", "int": "int", "long": "long", "double": "double",
+    "string": "string",
+    "bytes": "bytes",
+    "int": "int",
+    "long": "long",
+    "double": "double",
     "boolean": "boolean",
 }
 _LOGICAL = {("int", "date"), ("long", "timestamp-millis")}
 _DTYPES: dict[tuple[str, str], pl.DataType] = {
-    ("string", ""): pl.String(), ("bytes", ""): pl.Binary(), ("int", ""): pl.Int32(),
-    ("long", ""): pl.Int64(), ("double", ""): pl.Float64(), ("boolean", ""): pl.Boolean(),
+    ("string", ""): pl.String(),
+    ("bytes", ""): pl.Binary(),
+    ("int", ""): pl.Int32(),
+    ("long", ""): pl.Int64(),
+    ("double", ""): pl.Float64(),
+    ("boolean", ""): pl.Boolean(),
     ("enum", ""): pl.String(),
-    ("int", "date"): pl.Date(), ("long", "timestamp-millis"): pl.Datetime("ms", "UTC"),
+    ("int", "date"): pl.Date(),
+    ("long", "timestamp-millis"): pl.Datetime("ms", "UTC"),
 }
 
 
@@ -122,7 +131,7 @@ def _parse(text: str) -> Schema:
     except ValueError as error:
         raise SchemaError(f"the schema is not JSON: {error}; mend the text at that place") from error
     if not isinstance(raw, dict) or raw.get("type") != "record":
-        raise SchemaError("the outermost type is not a record; make it {\"type\": \"record\", …}")
+        raise SchemaError('the outermost type is not a record; make it {"type": "record", …}')
     node = _record(raw, str(raw.get("name", "?")), "", {}, 1)
     return Schema(str(raw["name"]), raw, node.fields)
 
@@ -140,7 +149,7 @@ def _record(raw: Mapping[str, Any], where: str, space: str, names: Names, depth:
     for entry in entries:
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or "type" not in entry:
-            raise SchemaError(f"{where}: a field without name or type; write {{\"name\": …, \"type\": …}}")
+            raise SchemaError(f'{where}: a field without name or type; write {{"name": …, "type": …}}')
         if any(f.name == name for f in fields):
             raise SchemaError(f"{where}.{name}: the name stands twice; rename one")
         fields.append(_field(entry, f"{where}.{name}", space, names, depth))
@@ -152,15 +161,24 @@ def _field(entry: Mapping[str, Any], where: str, space: str, names: Names, depth
     kind, nullable = entry["type"], False
     if isinstance(kind, list):
         if len(kind) != 2 or kind[0] != "null":  # noqa: PLR2004
-            raise SchemaError(f"{where}: a union other than [\"null\", type]; make it two fields")
+            raise SchemaError(f'{where}: a union other than ["null", type]; make it two fields')
         kind, nullable = kind[1], True
     node = _node(kind, where, space, names, depth)
     if nullable and node.kind in ("enum", "array", "record"):
-        hint = {"enum": "make it required with a symbol UNKNOWN", "array": "make it required, empty for none",
-                "record": "make its fields nullable instead"}[node.kind]
+        hint = {
+            "enum": "make it required with a symbol UNKNOWN",
+            "array": "make it required, empty for none",
+            "record": "make its fields nullable instead",
+        }[node.kind]
         raise SchemaError(f"{where}: a nullable {node.kind} does not decode column-wise; {hint}")
-    return Field(str(entry["name"]), node, nullable, "default" in entry, entry.get("default"),
-                 str(entry.get("doc", "")))
+    return Field(
+        str(entry["name"]),
+        node,
+        nullable,
+        "default" in entry,
+        entry.get("default"),
+        str(entry.get("doc", "")),
+    )
 
 
 def _node(kind: Any, where: str, space: str, names: Names, depth: int) -> Node:
@@ -171,13 +189,14 @@ def _node(kind: Any, where: str, space: str, names: Names, depth: int) -> Node:
         if full in names:
             known = names[full]
             if known is None:
-                raise SchemaError(
-                    f"{where}: {kind} contains itself; recursion can end a decoder: refer by key")
+                raise SchemaError(f"{where}: {kind} contains itself; recursion can end a decoder: refer by key")
             return known
-        raise SchemaError(f"{where}: type {kind!r} is not in the decodable subset; "
-                          f"use {', '.join(_PRIMITIVES)}, enum, array or record")
+        raise SchemaError(
+            f"{where}: type {kind!r} is not in the decodable subset; "
+            f"use {', '.join(_PRIMITIVES)}, enum, array or record"
+        )
     if isinstance(kind, list):
-        raise SchemaError(f"{where}: a union within a type; only a field may be [\"null\", type]")
+        raise SchemaError(f'{where}: a union within a type; only a field may be ["null", type]')
     name = kind.get("type") if isinstance(kind, dict) else None
     if name == "record":
         return _record(kind, where, space, names, depth + 1)
@@ -188,17 +207,22 @@ def _node(kind: Any, where: str, space: str, names: Names, depth: int) -> Node:
             raise SchemaError(f"{where}: nested deeper than {MAX_DEPTH} levels; flatten it")
         items = kind.get("items")
         if items == "null" or isinstance(items, list):
-            raise SchemaError(f"{where}: items that may be null; an array of them costs no bytes and any "
-                              f"amount of memory: leave absent items out")
+            raise SchemaError(
+                f"{where}: items that may be null; an array of them costs no bytes and any "
+                f"amount of memory: leave absent items out"
+            )
         return Node("array", items=Field("items", _node(items, f"{where}[]", space, names, depth + 1)))
     if isinstance(name, str) and name in _PRIMITIVES:
         logical = str(kind.get("logicalType", ""))
         if logical and (name, logical) not in _LOGICAL:
-            raise SchemaError(f"{where}: logical type {logical} on {name} is not in the decodable subset; "
-                              f"use date on int or timestamp-millis on long")
+            raise SchemaError(
+                f"{where}: logical type {logical} on {name} is not in the decodable subset; "
+                f"use date on int or timestamp-millis on long"
+            )
         return Node(_PRIMITIVES[name], logical)
-    raise SchemaError(f"{where}: type {name!r} is not in the decodable subset; "
-                      f"use {', '.join(_PRIMITIVES)}, enum, array or record")
+    raise SchemaError(
+        f"{where}: type {name!r} is not in the decodable subset; use {', '.join(_PRIMITIVES)}, enum, array or record"
+    )
 
 
 def _enum(kind: Mapping[str, Any], where: str, space: str, names: Names) -> Node:

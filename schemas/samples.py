@@ -36,8 +36,12 @@ def _value(node: Node, where: str, field: Field) -> Any:
         return datetime.fromtimestamp(1_767_225_600 + number, UTC)
     simple: dict[str, Any] = {
         "string": digest.hexdigest() if field.name.endswith(("_key", "_id")) else f"{field.name} 样例",
-        "bytes": digest.digest(), "int": number % 100, "long": number * 1_000 - 9_000_000,
-        "double": number / 4, "boolean": number % 2 == 0, "enum": node.symbols[-1] if node.symbols else "",
+        "bytes": digest.digest(),
+        "int": number % 100,
+        "long": number * 1_000 - 9_000_000,
+        "double": number / 4,
+        "boolean": number % 2 == 0,
+        "enum": node.symbols[-1] if node.symbols else "",
     }
     if node.kind in simple:
         return simple[node.kind]
@@ -110,8 +114,9 @@ def write_missing() -> list[str]:
         row, out = row_of(schema), io.BytesIO()
         fastavro.schemaless_writer(out, schema.parsed, row)
         shown = {f.name: to_json(f.node, row[f.name]) for f in schema.fields}
-        text = json.dumps({"schema": schema.raw, "row": shown, "body": out.getvalue().hex()},
-                          ensure_ascii=False, indent=1)
+        text = json.dumps(
+            {"schema": schema.raw, "row": shown, "body": out.getvalue().hex()}, ensure_ascii=False, indent=1
+        )
         target.parent.mkdir(exist_ok=True)
         target.write_text(text + "\n", encoding="utf-8")
         written.append(name)

@@ -47,14 +47,28 @@ BACKLOG = ".backlog"
 
 def _department(name: str, owner: str, purpose: str) -> Topic:
     return Topic(
-        name, name, "department", "person_key", owner, f"connector of {owner}", "state", "forever",
-        purpose, ("screening",), lanes=True,
+        name,
+        name,
+        "department",
+        "person_key",
+        owner,
+        f"connector of {owner}",
+        "state",
+        "forever",
+        purpose,
+        ("screening",),
+        lanes=True,
     )
 
 
 def _hub(
-    name: str, key: str, writer: str, partitions: Literal["state", "one"],
-    retention: Literal["forever", "compact"] | int, purpose: str, readers: tuple[str, ...],
+    name: str,
+    key: str,
+    writer: str,
+    partitions: Literal["state", "one"],
+    retention: Literal["forever", "compact"] | int,
+    purpose: str,
+    readers: tuple[str, ...],
     partition_by: str = "",
 ) -> Topic:
     return Topic(name, name, "hub", key, "hub", writer, partitions, retention, purpose, readers, partition_by)
@@ -71,45 +85,128 @@ DEPARTMENT_TOPICS = (
 )
 
 HUB_TOPICS = (
-    _hub("hub.identity", "person_key", "connectors and ingress", "state", "compact",
-         "Sealed identities (the vault)", ("projection",)),
-    _hub("hub.unidentified", "topic:source:record_id", "connectors and ingress", "state", "compact",
-         "Records without a usable ID, counted and waiting for linkage", ("projection",)),
-    _hub("hub.relation", "person_key:relation:other_key:record_id", "screening", "state", "compact",
-         "Records that name another person, forwarded to that person", ("screening",), "person_key"),
-    _hub("hub.member", "household_key:person_key", "screening", "state", "compact",
-         "What a person contributes to a household", ("households",), "household_key"),
-    _hub("hub.condition", "condition_id", "screening and households", "one", "compact",
-         "Standing conditions and their endings", ("casework",)),
-    _hub("hub.command", "case_id", "gateway", "one", "forever",
-         "Commands of people to casework", ("casework",)),
-    _hub("hub.case", "case_id", "casework", "one", "forever",
-         "Everything that happened to every case", ("projection", "departments' analysts")),
-    _hub("hub.quarantine", "topic", "agents", "one", "forever",
-         "Messages that could not be read, with reason and the original bytes sealed", ("projection",)),
-    _hub("hub.heartbeat", "source", "connectors", "state", 30,
-         "Feeds alive and what they cover", ("screening", "projection"), "every"),
-    _hub("hub.tick", "day", "watch", "state", "forever",
-         "A day has begun", ("screening", "households"), "every"),
-    _hub("hub.audit", "audit_id", "gateway", "one", "forever",
-         "Who opened or did what", ("auditors",)),
+    _hub(
+        "hub.identity",
+        "person_key",
+        "connectors and ingress",
+        "state",
+        "compact",
+        "Sealed identities (the vault)",
+        ("projection",),
+    ),
+    _hub(
+        "hub.unidentified",
+        "topic:source:record_id",
+        "connectors and ingress",
+        "state",
+        "compact",
+        "Records without a usable ID, counted and waiting for linkage",
+        ("projection",),
+    ),
+    _hub(
+        "hub.relation",
+        "person_key:relation:other_key:record_id",
+        "screening",
+        "state",
+        "compact",
+        "Records that name another person, forwarded to that person",
+        ("screening",),
+        "person_key",
+    ),
+    _hub(
+        "hub.member",
+        "household_key:person_key",
+        "screening",
+        "state",
+        "compact",
+        "What a person contributes to a household",
+        ("households",),
+        "household_key",
+    ),
+    _hub(
+        "hub.condition",
+        "condition_id",
+        "screening and households",
+        "one",
+        "compact",
+        "Standing conditions and their endings",
+        ("casework",),
+    ),
+    _hub("hub.command", "case_id", "gateway", "one", "forever", "Commands of people to casework", ("casework",)),
+    _hub(
+        "hub.case",
+        "case_id",
+        "casework",
+        "one",
+        "forever",
+        "Everything that happened to every case",
+        ("projection", "departments' analysts"),
+    ),
+    _hub(
+        "hub.quarantine",
+        "topic",
+        "agents",
+        "one",
+        "forever",
+        "Messages that could not be read, with reason and the original bytes sealed",
+        ("projection",),
+    ),
+    _hub(
+        "hub.heartbeat",
+        "source",
+        "connectors",
+        "state",
+        30,
+        "Feeds alive and what they cover",
+        ("screening", "projection"),
+        "every",
+    ),
+    _hub(
+        "hub.tick",
+        "day",
+        "watch",
+        "state",
+        "forever",
+        "A day has begun",
+        ("screening", "households"),
+        "every",
+    ),
+    _hub("hub.audit", "audit_id", "gateway", "one", "forever", "Who opened or did what", ("auditors",)),
 )
 
 INTAKE_TOPICS = tuple(
-    Topic(f"intake.{d}", "intake", "intake", "record_id", d, f"producers of {d}", "state", 30,
-          f"Records of external producers of {d}, the ID sealed to the hub", ("ingress",))
+    Topic(
+        f"intake.{d}",
+        "intake",
+        "intake",
+        "record_id",
+        d,
+        f"producers of {d}",
+        "state",
+        30,
+        f"Records of external producers of {d}, the ID sealed to the hub",
+        ("ingress",),
+    )
     for d in DEPARTMENTS
 )
 
 TASK_TOPICS = tuple(
-    Topic(f"task.{d}", "task", "task", "task_id", "hub", "projection", "one", "forever",
-          f"Tasks of {d}, in its own fields and pseudonym", (d,))
+    Topic(
+        f"task.{d}",
+        "task",
+        "task",
+        "task_id",
+        "hub",
+        "projection",
+        "one",
+        "forever",
+        f"Tasks of {d}, in its own fields and pseudonym",
+        (d,),
+    )
     for d in DEPARTMENTS
 )
 
-TOPICS: dict[str, Topic] = {
-    t.name: t for t in (*DEPARTMENT_TOPICS, *HUB_TOPICS, *INTAKE_TOPICS, *TASK_TOPICS)
-}
+TOPICS: dict[str, Topic] = {t.name: t for t in (*DEPARTMENT_TOPICS, *HUB_TOPICS, *INTAKE_TOPICS, *TASK_TOPICS)}
 
 
 def names() -> tuple[str, ...]:

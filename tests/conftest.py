@@ -68,8 +68,6 @@ def _no_socket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         return
 
     def refuse(*_: object, **__: object) -> None:
-        raise AssertionError(
-            f"a test under tests/{area} opened a connection: take the fixture `stack` or `hub`"
-        )
+        raise AssertionError(f"a test under tests/{area} opened a connection: take the fixture `stack` or `hub`")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)

@@ -32,9 +32,7 @@ def session_stack() -> Iterator[Settings]:
     if other := os.environ.get("DOUDI_TEST_STACK"):
         settings = runfile.connected(fresh(Path(other)))
         if not settings.kafka:
-            raise RuntimeError(
-                f"nothing runs on DOUDI_TEST_STACK={other}: `DOUDI_HOME={other} doudi up --only-stack`"
-            )
+            raise RuntimeError(f"nothing runs on DOUDI_TEST_STACK={other}: `DOUDI_HOME={other} doudi up --only-stack`")
         with folder() as home:
             yield settings.model_copy(update={"home": home})
         return

@@ -51,7 +51,8 @@ class Whole:
     def insert(self, department: str, table: str, **values: Any) -> None:
         """Insert one row; the table's default says when."""
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, values)),
             sql.SQL(", ").join(map(sql.Placeholder, values)),
         )
         with psycopg.connect(self.departments.url(department)) as connection:
@@ -80,8 +81,10 @@ class Whole:
         """Waits until the rule's condition of a case has ended; the condition."""
 
         def look() -> dict[str, Any] | None:
-            return next((c for c in self.case(case_id)["conditions"]
-                         if c["rule"] == rule and c["state"] == "ended"), None)
+            return next(
+                (c for c in self.case(case_id)["conditions"] if c["rule"] == rule and c["state"] == "ended"),
+                None,
+            )
 
         found: dict[str, Any] = self.wait(look, f"{rule} of {case_id} does not end")
         return found
@@ -107,15 +110,25 @@ def whole_hub(stack: Settings) -> Iterator[Whole]:
         connectors = exits.enter_context(Connectors(up, departments))
         connectors.start()
         client = exits.enter_context(redis.Redis.from_url(up.redis))
-        whole = Whole(up, departments, connectors, Hub(up), Secrets.load(up.secrets_dir), client,
-                      RedisKeys(up.namespace), exits.close)
+        whole = Whole(
+            up,
+            departments,
+            connectors,
+            Hub(up),
+            Secrets.load(up.secrets_dir),
+            client,
+            RedisKeys(up.namespace),
+            exits.close,
+        )
         whole.wait(connectors.loaded, "the first load is not over")
         yield whole
 
 
 def _forget(departments: Departments) -> None:
-    with psycopg.connect(departments.url("civil").replace(departments.name("civil"), "postgres"),
-                         autocommit=True) as connection:
+    with psycopg.connect(
+        departments.url("civil").replace(departments.name("civil"), "postgres"), autocommit=True
+    ) as connection:
         for department in DATABASES:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(
-                sql.Identifier(departments.name(department))))
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(departments.name(department)))
+            )

@@ -27,8 +27,11 @@ from wire.settings import Settings
 LOG = logging.getLogger("doudi.kafka")
 _DAY_MS = 86_400_000
 _REFUSALS = {
-    KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
 _PLAIN = {"log_level", "error_cb", "stats_cb", "throttle_cb", "on_delivery", "logger"}
 _QUEUE_FULL_WAIT_S = 0.05
@@ -57,20 +60,40 @@ def client_config(settings: Settings, **extra: Any) -> dict[str, Any]:
 
 def producer(settings: Settings, **extra: Any) -> Producer:
     """A producer as every one in the hub must be: nothing lost, nothing twice, Java's partitioner."""
-    return Producer(client_config(settings, **{
-        "acks": "all", "enable_idempotence": True, "partitioner": "murmur2_random", "compression_type": "lz4",
-        "linger_ms": 5, "queue_buffering_max_messages": 500_000, **extra,
-    }))
+    return Producer(
+        client_config(
+            settings,
+            **{
+                "acks": "all",
+                "enable_idempotence": True,
+                "partitioner": "murmur2_random",
+                "compression_type": "lz4",
+                "linger_ms": 5,
+                "queue_buffering_max_messages": 500_000,
+                **extra,
+            },
+        )
+    )
 
 
 def consumer(settings: Settings, group: str, **extra: Any) -> Consumer:
     """A consumer of the group ``{namespace}doudi-{group}`` that commits only when told."""
     session = int(settings.session_timeout_s * 1000)
-    return Consumer(client_config(settings, **{
-        "group_id": f"{settings.namespace}doudi-{group}", "enable_auto_commit": False,
-        "auto_offset_reset": "earliest", "fetch_queue_backoff_ms": 1, "fetch_wait_max_ms": 100,
-        "session_timeout_ms": session, "heartbeat_interval_ms": max(session // 6, 100), **extra,
-    }))
+    return Consumer(
+        client_config(
+            settings,
+            **{
+                "group_id": f"{settings.namespace}doudi-{group}",
+                "enable_auto_commit": False,
+                "auto_offset_reset": "earliest",
+                "fetch_queue_backoff_ms": 1,
+                "fetch_wait_max_ms": 100,
+                "session_timeout_ms": session,
+                "heartbeat_interval_ms": max(session // 6, 100),
+                **extra,
+            },
+        )
+    )
 
 
 def admin(settings: Settings) -> AdminClient:
@@ -124,8 +147,12 @@ def topic_config(topic: topics.Topic, replication: int) -> dict[str, str]:
     """Kafka's settings of a topic."""
     config = {"min.insync.replicas": "2" if replication > 2 else "1"}  # noqa: PLR2004
     if topic.retention == "compact":
-        return config | {"cleanup.policy": "compact", "delete.retention.ms": str(7 * _DAY_MS),
-                         "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(7 * _DAY_MS)}
+        return config | {
+            "cleanup.policy": "compact",
+            "delete.retention.ms": str(7 * _DAY_MS),
+            "min.cleanable.dirty.ratio": "0.2",
+            "segment.ms": str(7 * _DAY_MS),
+        }
     keep = -1 if topic.retention == "forever" else topic.retention * _DAY_MS
     return config | {"cleanup.policy": "delete", "retention.ms": str(keep), "retention.bytes": "-1"}
 
@@ -150,8 +177,9 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[str]:
         topic, full = topics.of(name), settings.topic(name)
         count = partitions_of(settings, topic)
         if full not in there:
-            missing.append(NewTopic(full, count, settings.replication,
-                                    config=topic_config(topic, settings.replication)))
+            missing.append(
+                NewTopic(full, count, settings.replication, config=topic_config(topic, settings.replication))
+            )
         elif len(there[full].partitions) != count:
             raise TopicMismatch(
                 f"topic {full} has {len(there[full].partitions)} partitions, the settings say {count}. "
@@ -181,9 +209,15 @@ class Publisher:
     def __init__(self, settings: Settings, **extra: Any) -> None:
         self._settings = settings
         self._failed: list[tuple[str, KafkaError]] = []
-        self._producer = producer(settings, **{
-            "delivery_report_only_error": True, "on_delivery": self._report, "error_cb": self._error, **extra,
-        })
+        self._producer = producer(
+            settings,
+            **{
+                "delivery_report_only_error": True,
+                "on_delivery": self._report,
+                "error_cb": self._error,
+                **extra,
+            },
+        )
         self._refusal: KafkaError | None = None
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
@@ -241,12 +275,18 @@ class Publisher:
         if refusal := next((e for _, e in failed if e.code() in _REFUSALS), None):
             raise _refused(self._settings, refusal)
         topic, error = failed[0]
-        raise DeliveryFailed(f"{len(failed)} messages were not delivered, the first to {topic}: "
-                             f"{error.str()}; publish them again")
+        raise DeliveryFailed(
+            f"{len(failed)} messages were not delivered, the first to {topic}: {error.str()}; publish them again"
+        )
 
 
 def publish_and_wait(
-    settings: Settings, topic: str, key: bytes | None, value: bytes, *, partition: int = -1,
+    settings: Settings,
+    topic: str,
+    key: bytes | None,
+    value: bytes,
+    *,
+    partition: int = -1,
     timeout_s: float = 30.0,
 ) -> tuple[int, int]:
     """Publish one message and return (partition, offset) of its acknowledgement. Raises DeliveryFailed."""
@@ -257,8 +297,7 @@ def publish_and_wait(
     error, message = answers[0] if answers else (None, None)
     if message is None or error is not None:
         reason = error.str() if error is not None else f"no answer in {timeout_s:g} s"
-        raise DeliveryFailed(f"a message to {topic} at {settings.kafka} was not acknowledged: {reason}; "
-                             f"try again")
+        raise DeliveryFailed(f"a message to {topic} at {settings.kafka} was not acknowledged: {reason}; try again")
     return message.partition() or 0, message.offset() or 0
 
 
@@ -273,19 +312,32 @@ class Batch:
 
 
 def read_all(
-    settings: Settings, topic: str, *, partitions: Sequence[int] | None = None,
-    start: Callable[[int], int] | None = None, until: dict[int, int] | None = None,
-    batch: int = 20_000, patience_s: float = 30.0,
+    settings: Settings,
+    topic: str,
+    *,
+    partitions: Sequence[int] | None = None,
+    start: Callable[[int], int] | None = None,
+    until: dict[int, int] | None = None,
+    batch: int = 20_000,
+    patience_s: float = 30.0,
 ) -> Iterator[Batch]:
     """Every message of a Kafka topic (its full name) up to the end offsets as they are now, or to ``until``.
 
     ``start``: first offset of a partition (the beginning if not given). Raises KafkaUnreachable when nothing
     arrives for ``patience_s``.
     """
-    client = consumer(settings, f"read-{uuid.uuid4().hex}", **{
-        "enable_partition_eof": True, "queued_max_messages_kbytes": 65_536, "fetch_max_bytes": 16_777_216,
-        "max_partition_fetch_bytes": 8_388_608, "enable_auto_offset_store": False, "logger": LOG,
-    })
+    client = consumer(
+        settings,
+        f"read-{uuid.uuid4().hex}",
+        **{
+            "enable_partition_eof": True,
+            "queued_max_messages_kbytes": 65_536,
+            "fetch_max_bytes": 16_777_216,
+            "max_partition_fetch_bytes": 8_388_608,
+            "enable_auto_offset_store": False,
+            "logger": LOG,
+        },
+    )
     try:
         ends = _ends(settings, client, topic, partitions)
         ends |= {p: min(end, ends[p]) for p, end in (until or {}).items() if p in ends}
@@ -296,8 +348,10 @@ def read_all(
         while waiting:
             messages = client.consume(batch, 0.2)
             if not messages and time.monotonic() - heard > patience_s:
-                raise KafkaUnreachable(f"nothing arrives of {topic} from {settings.kafka} for "
-                                       f"{patience_s:g} s; check the brokers, then read again")
+                raise KafkaUnreachable(
+                    f"nothing arrives of {topic} from {settings.kafka} for "
+                    f"{patience_s:g} s; check the brokers, then read again"
+                )
             if messages:
                 heard = time.monotonic()
             yield from _batches(settings, messages, ends, waiting)
@@ -305,9 +359,7 @@ def read_all(
         client.close()
 
 
-def _ends(
-    settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None
-) -> dict[int, int]:
+def _ends(settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None) -> dict[int, int]:
     try:
         if partitions is None:
             known = client.list_topics(topic, timeout=10).topics[topic]
@@ -319,9 +371,7 @@ def _ends(
         raise fault(settings, error.args[0]) from error
 
 
-def _batches(
-    settings: Settings, messages: list[Message], ends: dict[int, int], waiting: set[int]
-) -> Iterator[Batch]:
+def _batches(settings: Settings, messages: list[Message], ends: dict[int, int], waiting: set[int]) -> Iterator[Batch]:
     found: dict[int, Batch] = {}
     for message in messages:
         partition, offset = message.partition() or 0, message.offset() or 0

@@ -17,7 +17,7 @@ def murmur2(data: bytes) -> int:
     h = 0x9747B28C ^ length
     whole = length & ~3
     for i in range(0, whole, 4):
-        k = int.from_bytes(data[i:i + 4], "little") * mix & mask
+        k = int.from_bytes(data[i : i + 4], "little") * mix & mask
         h = h * mix & mask ^ (k ^ k >> 24) * mix & mask
     if whole < length:
         h = (h ^ int.from_bytes(data[whole:], "little")) * mix & mask
@@ -59,7 +59,7 @@ def _murmur2_columns(joined: bytes, length: int) -> npt.NDArray[np.uint32]:
         h = h * mix ^ k
     if whole < length:
         tail = np.zeros((len(rows), 4), np.uint8)
-        tail[:, :length - whole] = rows[:, whole:]
+        tail[:, : length - whole] = rows[:, whole:]
         h = (h ^ tail.view("<u4")[:, 0]) * mix
     h = (h ^ h >> np.uint32(13)) * mix
     hashed: npt.NDArray[np.uint32] = h ^ h >> np.uint32(15)

@@ -30,8 +30,10 @@ class Registry:
 
     def __init__(self, url: str, namespace: str = "", timeout_s: float = 5.0) -> None:
         if not url:
-            raise RegistryUnreachable("no registry address: set DOUDI_REGISTRY to its Confluent-compatible "
-                                      "base URL, or start the embedded stack")
+            raise RegistryUnreachable(
+                "no registry address: set DOUDI_REGISTRY to its Confluent-compatible "
+                "base URL, or start the embedded stack"
+            )
         self._http = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout_s, headers=_JSON)
         base = httpx.URL(url)
         self._shown = str(base.copy_with(username=None, password=None)) if base.userinfo else url
@@ -95,11 +97,17 @@ class Registry:
         """The id under which this program's schema of a topic is registered. Raises NotRegistered."""
         if topic not in self._ids:
             subject = self.subject(topic)
-            answer = self._call("POST", f"subjects/{quote(subject, safe='')}",
-                                {"schema": load.of_topic(topic).json}, absent_ok=True)
+            answer = self._call(
+                "POST",
+                f"subjects/{quote(subject, safe='')}",
+                {"schema": load.of_topic(topic).json},
+                absent_ok=True,
+            )
             if "id" not in answer:
-                raise NotRegistered(f"the schema of {topic} is not registered as {subject} at {self._shown}; "
-                                    f"run `doudi init` with this version first")
+                raise NotRegistered(
+                    f"the schema of {topic} is not registered as {subject} at {self._shown}; "
+                    f"run `doudi init` with this version first"
+                )
             self._ids[topic] = int(answer["id"])
         return self._ids[topic]
 
@@ -133,6 +141,7 @@ class Registry:
         is asked once per slice with an unknown id, so a version registered just before its first message
         is found.
         """
+
         def find(ids: Collection[int]) -> Mapping[int, Schema | Reason]:
             with self._lock:
                 allowed = self.ids(topic)
@@ -150,6 +159,7 @@ class Registry:
                     else:
                         found[schema_id] = schema if schema_id in allowed else "wrong_schema"
                 return found
+
         return find
 
     def _call(self, method: str, path: str, body: Any = None, *, absent_ok: bool = False) -> Any:
@@ -162,11 +172,13 @@ class Registry:
         except httpx.HTTPStatusError as error:
             raise RegistryUnreachable(
                 f"the registry at {self._shown} answers {error.response.status_code} to {method} {path}; "
-                f"look at its log, then retry") from error
+                f"look at its log, then retry"
+            ) from error
         except httpx.HTTPError as error:
             raise RegistryUnreachable(
                 f"the registry at {self._shown} does not answer ({type(error).__name__}). "
-                f"Is it running, and is DOUDI_REGISTRY right?") from error
+                f"Is it running, and is DOUDI_REGISTRY right?"
+            ) from error
         if answer.status_code == httpx.codes.NOT_FOUND and absent_ok:
             return {}
         if answer.is_success:
@@ -188,9 +200,11 @@ class Registry:
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             return RegistryRefused(
                 f"the registry at {self._shown} refuses the login ({answer.status_code}); put user and "
-                f"password into DOUDI_REGISTRY: http://user:password@host/…")
+                f"password into DOUDI_REGISTRY: http://user:password@host/…"
+            )
         return RegistryRefused(
-            f"the registry at {self._shown} answers {answer.status_code} to {method} {path}: {message}")
+            f"the registry at {self._shown} answers {answer.status_code} to {method} {path}: {message}"
+        )
 
 
 def _passing(error: Exception) -> bool:

@@ -146,9 +146,7 @@ def _read(path: Path, make: Callable[[], bytes]) -> bytes:
 def _parse(path: Path) -> bytes:
     text = path.read_text("ascii", errors="replace").strip()
     if not _HEX.fullmatch(text):
-        raise SecretsError(
-            f"The key file {path} does not hold 64 hexadecimal digits. Put it back from the backup."
-        )
+        raise SecretsError(f"The key file {path} does not hold 64 hexadecimal digits. Put it back from the backup.")
     return bytes.fromhex(text)
 
 

@@ -43,9 +43,7 @@ class Casework:
         """Next offset of hub.command."""
         return self.store.position(COMMANDS)
 
-    def apply(
-        self, conditions: pl.DataFrame | None = None, commands: pl.DataFrame | None = None
-    ) -> list[Event]:
+    def apply(self, conditions: pl.DataFrame | None = None, commands: pl.DataFrame | None = None) -> list[Event]:
         """Apply decoded records (schema columns and ``_offset``) in one transaction.
 
         Records below the stored positions and records of owners that were replaced change nothing.

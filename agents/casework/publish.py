@@ -55,9 +55,7 @@ class CasePublisher:
                     self._producer.poll(0.05)
         left = self._producer.flush(_FLUSH_S)
         if left or self._failed is not None:
-            why = (
-                self._failed.str() if self._failed is not None else f"{left} without answer in {_FLUSH_S:g} s"
-            )
+            why = self._failed.str() if self._failed is not None else f"{left} without answer in {_FLUSH_S:g} s"
             raise DeliveryFailed(
                 f"Case events were not acknowledged on {self._topic}: {why}. They wait in the outbox; "
                 "casework publishes them at its next start."

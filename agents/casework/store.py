@@ -81,13 +81,9 @@ class CaseStore:
     ) -> Docket:
         """The cases that these conditions, groups and commands touch."""
         wanted = set(case_ids)
-        wanted.update(
-            r[0] for r in self._find("SELECT case_id FROM members", "condition_id", set(condition_ids))
-        )
+        wanted.update(r[0] for r in self._find("SELECT case_id FROM members", "condition_id", set(condition_ids)))
         keys = {_group_key(g) for g in groups}
-        wanted.update(
-            r[0] for r in self._find("SELECT case_id, joinable FROM cases", "group_key", keys) if r[1]
-        )
+        wanted.update(r[0] for r in self._find("SELECT case_id, joinable FROM cases", "group_key", keys) if r[1])
         docket = Docket(
             condition_position=self.position(CONDITIONS),
             command_position=self.position(COMMANDS),
@@ -116,7 +112,7 @@ class CaseStore:
         docket.joined.update(docket.case_of)
         with self._state.transaction():
             for table in ("cases", "members", "answers", "position", "reader_epoch"):
-                self._con.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
+                self._con.execute(f"DELETE FROM {table}")
             self._state.discard_outbox()
             self._state.positions.clear()
             self._state.reader_epochs.clear()
@@ -196,16 +192,16 @@ class CaseStore:
             return
         if len(keys) <= _FEW:
             marks = ",".join("?" * len(keys))
-            self._con.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", keys)  # noqa: S608
+            self._con.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", keys)
             return
         with _registered(self._con, pl.DataFrame({column: keys})):
-            self._con.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM keys)")  # noqa: S608
+            self._con.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM keys)")
 
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
         if frame.is_empty():
             return
         with _registered(self._con, frame):
-            self._con.execute(f"INSERT INTO {table} SELECT * FROM keys")  # noqa: S608
+            self._con.execute(f"INSERT INTO {table} SELECT * FROM keys")
 
 
 class _registered:  # noqa: N801 - reads as a statement
@@ -243,8 +239,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
     values = {f: row[f] for f in _CASE_FIELDS}
     values["due_on"] = _day(values["due_on"])
     values["conditions"] = tuple(
-        CaseCondition(**{**{f: c[f] for f in _CONDITION_FIELDS}, "as_of": _day(c["as_of"])})
-        for c in row["conditions"]
+        CaseCondition(**{**{f: c[f] for f in _CONDITION_FIELDS}, "as_of": _day(c["as_of"])}) for c in row["conditions"]
     )
     return Case(**values)
 

@@ -69,9 +69,7 @@ class Worker:
             self._rebuild(store)
         store.own(self._epoch)
         self._publish(store.waiting())
-        log.info(
-            "casework owns its partition, epoch %d, after %.1f s", self._epoch, time.monotonic() - started
-        )
+        log.info("casework owns its partition, epoch %d, after %.1f s", self._epoch, time.monotonic() - started)
         return {
             "hub.condition": self._casework.condition_position,
             "hub.command": self._casework.command_position,
@@ -157,9 +155,7 @@ class Worker:
     def _case_log(self, start: int) -> list[pl.DataFrame]:
         """hub.case from an offset up to and with our own owner record."""
         topic, frames = self._settings.topic("hub.case"), []
-        for batch in read_all(
-            self._settings, topic, partitions=[0], start=lambda _: start, until={0: self._epoch + 1}
-        ):
+        for batch in read_all(self._settings, topic, partitions=[0], start=lambda _: start, until={0: self._epoch + 1}):
             frames.append(self._columns.frame("hub.case", batch.keys, batch.values, batch.offsets)[0])
         return frames
 

@@ -25,9 +25,7 @@ class CaseEffects:
     seen before. ``now``: ms UTC, only to let answers of commands expire a day after they were given.
     """
 
-    def __init__(
-        self, keys: RedisKeys, documents: Mapping[str, Document | None], epoch: int, now: int
-    ) -> None:
+    def __init__(self, keys: RedisKeys, documents: Mapping[str, Document | None], epoch: int, now: int) -> None:
         self._keys, self._now = keys, now
         self._before = dict(documents)
         self._after = dict(documents)
@@ -54,9 +52,7 @@ class CaseEffects:
             return  # says nothing new about the case, or was published twice
         self._after[row["case_id"]] = row
         entry = [x for name in _STREAMED for x in (name, str(row[name]))]
-        self._stream.append(
-            ["XADD", self._keys.stream, "MAXLEN", "~", str(STREAM_LENGTH), f"{offset + 1}-0", *entry]
-        )
+        self._stream.append(["XADD", self._keys.stream, "MAXLEN", "~", str(STREAM_LENGTH), f"{offset + 1}-0", *entry])
 
     def commands(self) -> list[Command]:
         """Everything read, as commands to be applied at once."""
@@ -98,9 +94,7 @@ class CaseEffects:
         self._answers.append(["SET", self._keys.command(row["command_id"]), answer, "PX", str(left), "NX"])
 
 
-def identities(
-    keys: RedisKeys, rows: Iterable[Document], documents: Mapping[str, Document | None]
-) -> list[Command]:
+def identities(keys: RedisKeys, rows: Iterable[Document], documents: Mapping[str, Document | None]) -> list[Command]:
     """Effects of hub.identity: the vault's document and the blind index; a forgotten person leaves both."""
     latest = {row["person_key"]: row for row in rows}
     out: list[Command] = []

@@ -129,9 +129,7 @@ def serve(settings: Settings) -> NoReturn:
 
     async def positions(assigned: frozenset[TP]) -> Mapping[TP, int | None]:
         def ask() -> dict[TP, int | None]:
-            return {
-                tp: views.projector.position(logical(settings, tp.topic), tp.partition) for tp in assigned
-            }
+            return {tp: views.projector.position(logical(settings, tp.topic), tp.partition) for tp in assigned}
 
         views.gauge.start()
         if any(logical(settings, tp.topic) == "hub.case" for tp in assigned):

@@ -62,9 +62,7 @@ def _check(header: list[str], columns: Sequence[str]) -> None:
     if not any(header):
         raise BadFile(f"The file has no header line. The first line must name: {', '.join(columns)}.")
     if missing := [c for c in columns if c not in header]:
-        raise BadFile(
-            f"The header lacks {', '.join(missing)}. The first line must name: {', '.join(columns)}."
-        )
+        raise BadFile(f"The header lacks {', '.join(missing)}. The first line must name: {', '.join(columns)}.")
     if twice := sorted({h for h in header if h and header.count(h) > 1}):
         raise BadFile(f"The header names {', '.join(twice)} twice. Each column may stand once.")
 
@@ -96,9 +94,7 @@ def _csv(data: bytes) -> Iterable[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise BadFile(
-                f"Line {line} is no CSV: {error}. Mend the quotation marks or save the file again."
-            ) from None
+            raise BadFile(f"Line {line} is no CSV: {error}. Mend the quotation marks or save the file again.") from None
         yield line, row
         line = reader.line_num + 1
 
@@ -107,9 +103,7 @@ def _xlsx(path: Path) -> Iterable[tuple[int, list[str]]]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise BadFile(
-            f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx."
-        ) from None
+        raise BadFile(f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx.") from None
     try:
         sheet = book.worksheets[0]
         width = 0

@@ -24,9 +24,7 @@ from connectors.fields import LOCAL_HOURS, moment_of
 LOCAL = timezone(timedelta(hours=LOCAL_HOURS))
 _IN_LIST = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PG_OPTIONS = (
-    "-c timezone=UTC -c datestyle=ISO -c statement_timeout=60000 -c default_transaction_read_only=on"
-)
+_PG_OPTIONS = "-c timezone=UTC -c datestyle=ISO -c statement_timeout=60000 -c default_transaction_read_only=on"
 
 
 class Position(NamedTuple):
@@ -73,11 +71,7 @@ def engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         pg = parsed.get_backend_name() == "postgresql"
-        arguments = (
-            {"options": _PG_OPTIONS, "application_name": "doudi-connector", "connect_timeout": 5}
-            if pg
-            else {}
-        )
+        arguments = {"options": _PG_OPTIONS, "application_name": "doudi-connector", "connect_timeout": 5} if pg else {}
         return sa.create_engine(
             parsed,
             connect_args=arguments,
@@ -100,9 +94,7 @@ def _told(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or type(error.orig).__name__
-        lost = error.connection_invalidated or isinstance(
-            error, (sa.exc.OperationalError, sa.exc.InterfaceError)
-        )
+        lost = error.connection_invalidated or isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
         text = str(error.orig).splitlines()[0] if lost and error.orig and str(error.orig) else ""
         if not lost and state in ("42501", "42P01", "42703"):
             raise ConfigError(
@@ -114,9 +106,7 @@ def _told(where: str) -> Iterator[None]:
             "log in. Nothing is lost: reading goes on from the last position."
         ) from None
     except SQLAlchemyError as error:
-        raise ConfigError(
-            f"{where}: {type(error).__name__}. Check table and columns in connector.yaml."
-        ) from None
+        raise ConfigError(f"{where}: {type(error).__name__}. Check table and columns in connector.yaml.") from None
 
 
 class Table:
@@ -137,9 +127,7 @@ class Table:
         self._engine, self.name, self._cap, self.page = engine, name, cap, page
         schema, _, table = name.rpartition(".")
         with _told(f"table {name}"):
-            there = {
-                c["name"]: c["type"] for c in sa.inspect(engine).get_columns(table, schema=schema or None)
-            }
+            there = {c["name"]: c["type"] for c in sa.inspect(engine).get_columns(table, schema=schema or None)}
         names = list(dict.fromkeys([key, updated_at, *columns]))
         if missing := [c for c in names if c not in there]:
             raise ConfigError(
@@ -202,18 +190,14 @@ class Table:
 
     def everything(self, after_key: str, until: int) -> pl.DataFrame:
         """Next page of rows by key, not changed later than ``until`` µs (or without a time of change)."""
-        query = sa.select(*self._columns).where(
-            sa.or_(self._updated <= self._moment(until), self._updated.is_(None))
-        )
+        query = sa.select(*self._columns).where(sa.or_(self._updated <= self._moment(until), self._updated.is_(None)))
         if after_key:
             query = query.where(self._key > self._typed(after_key))
         return self._page(self._prepared(query.order_by(self._key)), {})
 
     def stamps(self, after: Position, until: int) -> pl.DataFrame:
         """Next page of (key, updated_at) between a position and ``until`` µs, in the order of `changes`."""
-        return self._page(
-            self._stamps[bool(after.key)], {**self._params(after), "until": self._moment(until)}
-        )
+        return self._page(self._stamps[bool(after.key)], {**self._params(after), "until": self._moment(until)})
 
     def keys(self, after_key: str) -> pl.DataFrame:
         """Next page of (key, updated_at) of the whole table, by key."""

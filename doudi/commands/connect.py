@@ -49,8 +49,7 @@ def with_places(read: Catalogue, settings: Settings) -> Catalogue:
     from connectors.errors import ConfigError  # noqa: PLC0415
 
     feeds = tuple(
-        f.model_copy(update={"folder": str(settings.home / f.folder)}) if f.kind == "files" else f
-        for f in read.feeds
+        f.model_copy(update={"folder": str(settings.home / f.folder)}) if f.kind == "files" else f for f in read.feeds
     )
     if read.url or not any(f.kind == "sql" for f in feeds):
         return read.model_copy(update={"feeds": feeds})

@@ -42,9 +42,7 @@ def add(
     from gateway.users import Users  # noqa: PLC0415
 
     try:
-        user = Users(Settings().secrets_dir).put(
-            username, _password(), name or username, role, department, division
-        )
+        user = Users(Settings().secrets_dir).put(username, _password(), name or username, role, department, division)
     except ValueError as error:
         raise typer.BadParameter(_plain(error)) from None
     sys.stdout.write(f"{user.username}: {user.role}, {user.department}, division {user.division or 'all'}\n")
@@ -56,9 +54,7 @@ def listed() -> None:
     from gateway.users import Users  # noqa: PLC0415
 
     for user in Users(Settings().secrets_dir).all():
-        sys.stdout.write(
-            f"{user.username}\t{user.role}\t{user.department}\t{user.division or '-'}\t{user.name}\n"
-        )
+        sys.stdout.write(f"{user.username}\t{user.role}\t{user.department}\t{user.division or '-'}\t{user.name}\n")
 
 
 @USERS.command()
@@ -84,7 +80,5 @@ def _plain(error: ValueError) -> str:
     from pydantic import ValidationError  # noqa: PLC0415
 
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(str(x) for x in e['loc']) or 'user'}: {e['msg']}" for e in error.errors()
-        )
+        return "; ".join(f"{'.'.join(str(x) for x in e['loc']) or 'user'}: {e['msg']}" for e in error.errors())
     return str(error)

@@ -63,9 +63,7 @@ def worker(stage: Annotated[str, typer.Argument(help=", ".join(STAGES))]) -> Non
 
 
 def watch(
-    day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Send this day once and end")
-    ] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Send this day once and end")] = None,
 ) -> None:
     """The clock: tell every partition that a day has begun, at start and at each midnight (UTC+8)."""
     entry_point("agents.watch", "run")(here(), day=day.date() if day else None)

@@ -27,9 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    only_stack: Annotated[
-        bool, typer.Option(help="Kafka, registry, Valkey and PostgreSQL without the hub")
-    ] = False,
+    only_stack: Annotated[bool, typer.Option(help="Kafka, registry, Valkey and PostgreSQL without the hub")] = False,
     brokers: Annotated[int, typer.Option(help="Kafka nodes: 1, or 3 to try the loss of one")] = 1,
 ) -> None:
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
@@ -107,9 +105,7 @@ def down(
     settings = Settings()
     run = runfile.read(settings.home)
     if run is None or not run.alive:
-        raise NotRunning(
-            "Nothing runs on this home", str(settings.home.absolute()), "another home: DOUDI_HOME"
-        )
+        raise NotRunning("Nothing runs on this home", str(settings.home.absolute()), "another home: DOUDI_HOME")
     os.kill(run.pid, signal.SIGTERM)
     end = time.monotonic() + wait
     while runfile.alive(run.pid, run.started):

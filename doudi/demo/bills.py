@@ -53,15 +53,12 @@ def settlements(
     instant = _instants(n, today, now, rng)
     first = frame(person, self_pay, instant, inpatient, poor, rng)
     luck = pl.Series(rng.random(n))
-    flag = (
-        pl.when(luck < INVALID).then(pl.lit("0")).when(luck > 1 - NO_FLAG).then(None).otherwise(pl.lit("1"))
-    )
+    flag = pl.when(luck < INVALID).then(pl.lit("0")).when(luck > 1 - NO_FLAG).then(None).otherwise(pl.lit("1"))
     first = first.with_columns(flag.alias("vali_flag"))
     wrong = first.filter(pl.Series(rng.random(n) < REVERSED))
     money = [c for c in first.columns if first[c].dtype == pl.Int64 and c != "person"]
     later = pl.min_horizontal(
-        pl.col("setl_time")
-        + pl.Series(rng.integers(1, 20 * 86_400, wrong.height) * 1_000_000).cast(pl.Duration("us")),
+        pl.col("setl_time") + pl.Series(rng.integers(1, 20 * 86_400, wrong.height) * 1_000_000).cast(pl.Duration("us")),
         pl.lit(now.astimezone(UTC) - timedelta(hours=1)).cast(pl.Datetime("us", "UTC")),
     )
     back = wrong.with_columns(
@@ -90,9 +87,7 @@ def frame(
 ) -> pl.DataFrame:
     """Bills whose parts add up (fen): total = funds + self-pay, and each of these the sum of its parts."""
     n = len(person)
-    total = (self_pay / np.where(inpatient, rng.uniform(0.25, 0.45, n), rng.uniform(0.35, 0.7, n))).astype(
-        np.int64
-    )
+    total = (self_pay / np.where(inpatient, rng.uniform(0.25, 0.45, n), rng.uniform(0.35, 0.7, n))).astype(np.int64)
     fund = total - self_pay
     own, over, first = self_pay * 3 // 10, self_pay // 20, self_pay // 10
     aid = np.where(poor, fund // 10, 0)
@@ -143,9 +138,7 @@ def touched(rows: pl.DataFrame, now: datetime, rng: np.random.Generator) -> pl.D
     base = now.astimezone(UTC) - timedelta(minutes=10)
     bulk = base.replace(hour=18, minute=0, second=0, microsecond=0) - timedelta(days=30)
     luck = pl.Series(rng.random(n))
-    soon = pl.col("setl_time") + pl.Series((rng.random(n) * 2 * 86_400e6).astype(np.int64)).cast(
-        pl.Duration("us")
-    )
+    soon = pl.col("setl_time") + pl.Series((rng.random(n) * 2 * 86_400e6).astype(np.int64)).cast(pl.Duration("us"))
     stamp = (
         pl.when((luck < 0.08) & (pl.col("setl_time") < bulk))
         .then(pl.lit(bulk).cast(pl.Datetime("us", "UTC")))
@@ -153,6 +146,4 @@ def touched(rows: pl.DataFrame, now: datetime, rng: np.random.Generator) -> pl.D
         .then(pl.col("setl_time").dt.truncate("1d") + pl.duration(hours=42))
         .otherwise(soon)
     )
-    return rows.with_columns(
-        pl.min_horizontal(stamp, pl.lit(base).cast(pl.Datetime("us", "UTC"))).alias("touched")
-    )
+    return rows.with_columns(pl.min_horizontal(stamp, pl.lit(base).cast(pl.Datetime("us", "UTC"))).alias("touched"))

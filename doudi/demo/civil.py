@@ -35,9 +35,7 @@ def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Data
     picks.append(left.select("house", pl.lit("dibao").alias("tier_code"), pl.lit("exited").alias("status")))
     free = free.join(left, on="house", how="anti", maintain_order="left")
     refused = free.filter(pl.col("size").cum_sum() <= round(folk.height * 0.001))
-    picks.append(
-        refused.select("house", pl.lit("bianyuan").alias("tier_code"), pl.lit("refused").alias("status"))
-    )
+    picks.append(refused.select("house", pl.lit("bianyuan").alias("tier_code"), pl.lit("refused").alias("status")))
     entries = pl.concat(picks).join(folk.select("person", "house"), on="house").sort("person")
     second = entries.filter((pl.col("tier_code") == "dibao") & (pl.col("status") == "active"))
     second = second.filter(pl.Series(rng.random(second.height) < 0.04)).with_columns(
@@ -62,9 +60,7 @@ def on_roster(roster: pl.DataFrame) -> pl.Series:
     return roster.filter(pl.col("status") == "active")["person"].unique()
 
 
-def households(
-    folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator
-) -> pl.DataFrame:
+def households(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
     """Households known to civil affairs: with somebody on the roster, and one in twelve of the others."""
     known = folk.join(roster.select("person").unique(), on="person", how="semi")["house"].unique()
     houses = folk["house"].unique(maintain_order=True)
@@ -104,9 +100,7 @@ def benefits(roster: pl.DataFrame, tables: Frames, today: date, rng: np.random.G
         "person", pl.col("tier_code").alias("benefit_code"), pl.col("start_date").alias("start_on")
     )
     cards = tables["disabled_card"].filter(pl.col("status") == "active")
-    severe = cards.filter(
-        (pl.col("grade") <= 2) | (pl.col("category").is_in([5, 6]) & (pl.col("grade") == 3))
-    )
+    severe = cards.filter((pl.col("grade") <= 2) | (pl.col("category").is_in([5, 6]) & (pl.col("grade") == 3)))
     care = severe.filter(pl.Series(rng.random(severe.height) < 0.82)).select(
         "person", pl.lit("care_subsidy").alias("benefit_code"), pl.col("issue_date").alias("start_on")
     )

@@ -53,9 +53,7 @@ class Comparison:
 
     def note(self, kind: str, condition_id: str, words: str) -> None:
         """Remember a difference of a condition."""
-        self.differences.append(
-            Difference(kind, condition_id.split(":", 1)[0], f"{_masked(condition_id)} {words}")
-        )
+        self.differences.append(Difference(kind, condition_id.split(":", 1)[0], f"{_masked(condition_id)} {words}"))
 
 
 def read(client: Any, keys: RedisKeys) -> Standing:
@@ -131,9 +129,7 @@ def _shown(standing: Standing, result: Comparison) -> dict[str, Shown]:
             result.note("duplicate", condition_id, f"stands in {times} open cases")
         if condition_id not in standing.index:
             found.pop(condition_id, None)
-            result.note(
-                "altered", condition_id, "stands in an open case that the index of standing does not name"
-            )
+            result.note("altered", condition_id, "stands in an open case that the index of standing does not name")
     for condition_id in standing.index.keys() - where.keys():
         result.extra += 1
         result.note("extra", condition_id, "is in the index of standing, and in no open case")

@@ -58,9 +58,7 @@ class Connectors:
                 continue
             config = home / "connectors" / f"{department}.yaml"
             config.parent.mkdir(parents=True, exist_ok=True)
-            config.write_text(
-                yaml.safe_dump(self._override(department), allow_unicode=True), encoding="utf-8"
-            )
+            config.write_text(yaml.safe_dump(self._override(department), allow_unicode=True), encoding="utf-8")
             log = self._logs[department] = home / "logs" / f"connector-{department}.log"
             command = [
                 sys.executable,

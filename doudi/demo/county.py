@@ -59,9 +59,7 @@ def generate(count: int, seed: int, now: datetime) -> County:
     each = max(1, round(20 * count / keys.FULL))
     planted = edges.plant(folk, rng.permutation(heads), each, today, now)
     tables = {
-        name: pl.concat([frame, planted.tables[name].select(frame.columns)])
-        if name in planted.tables
-        else frame
+        name: pl.concat([frame, planted.tables[name].select(frame.columns)]) if name in planted.tables else frame
         for name, frame in tables.items()
     }
     tables = {name: keys.numbered(keys.spelled(frame, folk, rng), name) for name, frame in tables.items()}

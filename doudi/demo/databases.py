@@ -103,11 +103,7 @@ def _server(departments: Departments) -> str:
 def load(county: County, departments: Departments) -> int:
     """Every row into its place; returns how many. Databases are filled in parallel."""
     with ThreadPoolExecutor(len(TABLES)) as pool:
-        list(
-            pool.map(
-                lambda department: _fill(county, departments.url(department), TABLES[department]), TABLES
-            )
-        )
+        list(pool.map(lambda department: _fill(county, departments.url(department), TABLES[department]), TABLES))
     _drop(county, departments.drop)
     return county.rows
 
@@ -147,9 +143,7 @@ def _settlements(rows: pl.DataFrame) -> pl.DataFrame:
         **{c: _yuan(c) for c in MONEY},
         refd_setl_flag="refd_setl_flag",
         vali_flag="vali_flag",
-        dise_codg=pl.when(pl.col("medfee_sumamt") > 3_000_000)
-        .then(pl.lit("C34.900"))
-        .otherwise(pl.lit("J06.900")),
+        dise_codg=pl.when(pl.col("medfee_sumamt") > 3_000_000).then(pl.lit("C34.900")).otherwise(pl.lit("J06.900")),
         resd_division="division",
         updt_time="touched",
     )
@@ -261,10 +255,7 @@ def _yuan(column: str) -> pl.Expr:
     fen = pl.col(column).cast(pl.Int64)
     sign = pl.when(fen < 0).then(pl.lit("-")).otherwise(pl.lit(""))
     return (
-        sign
-        + (fen.abs() // 100).cast(pl.String)
-        + pl.lit(".")
-        + (fen.abs() % 100).cast(pl.String).str.zfill(2)
+        sign + (fen.abs() // 100).cast(pl.String) + pl.lit(".") + (fen.abs() % 100).cast(pl.String).str.zfill(2)
     ).alias(column)
 
 

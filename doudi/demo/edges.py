@@ -91,9 +91,7 @@ class _Scene:
     def day(self, back: int) -> date:
         return self.today - timedelta(days=back)
 
-    def bill(
-        self, person: int, fen: int, *, back: int = 1, hour: float = 1.0, vali: str | None = "1"
-    ) -> None:
+    def bill(self, person: int, fen: int, *, back: int = 1, hour: float = 1.0, vali: str | None = "1") -> None:
         # hour counts from local midnight; never before this year began, never after now
         instant = datetime.combine(self.day(back), datetime.min.time(), UTC) + timedelta(hours=hour - 8)
         self.rows["setl_d"].append({"person": person, "fen": fen, "at": instant, "vali": vali})
@@ -150,9 +148,7 @@ class _Scene:
             }
         )
 
-    def card(
-        self, person: int, category: int, grade: int, *, valid: int | None = -900, status: str = "active"
-    ) -> None:
+    def card(self, person: int, category: int, grade: int, *, valid: int | None = -900, status: str = "active") -> None:
         self.rows["disabled_card"].append(
             {
                 "person": person,
@@ -191,9 +187,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     for turn in range(each):
         for situation in (_lines, _tiers, _aid, _marks, _cards, _deaths, _homes):
             situation(scene, turn)
-    tables = {
-        name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()
-    }
+    tables = {name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()}
     tables["setl_d"] = _bills(scene)
     return Planted(tables, tuple(scene.pool))
 

@@ -26,9 +26,7 @@ def cards(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.
     )
     return holders.join(guardian, on="house", how="left", maintain_order="left").select(
         "person",
-        pl.Series(
-            "category", rng.choice(7, size=n, p=[0.14, 0.12, 0.03, 0.50, 0.08, 0.08, 0.05]) + 1, pl.Int32
-        ),
+        pl.Series("category", rng.choice(7, size=n, p=[0.14, 0.12, 0.03, 0.50, 0.08, 0.08, 0.05]) + 1, pl.Int32),
         pl.Series("grade", rng.choice(4, size=n, p=[0.15, 0.22, 0.30, 0.33]) + 1, pl.Int32),
         pl.Series("status", status),
         back(today, issued).alias("issue_date"),
@@ -38,16 +36,12 @@ def cards(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.
     )
 
 
-def insurance(
-    folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator
-) -> pl.DataFrame:
+def insurance(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
     """Nearly everybody enrolled; the roster's identity marked for most, and left on for some leavers."""
     active = roster.filter(pl.col("status") == "active").unique("person", keep="first", maintain_order=True)
     leavers = roster.filter(pl.col("status") == "exited").unique("person", keep="first", maintain_order=True)
     leavers = leavers.filter(pl.Series(rng.random(leavers.height) < 0.15))
-    marks = pl.concat([active, leavers]).select(
-        "person", "tier_code", pl.col("start_date").alias("marked_on")
-    )
+    marks = pl.concat([active, leavers]).select("person", "tier_code", pl.col("start_date").alias("marked_on"))
     luck = rng.random(marks.height)
     marks = marks.with_columns(
         pl.when(pl.Series(luck < 0.03))
@@ -56,9 +50,7 @@ def insurance(
         .then(pl.lit("qita"))
         .otherwise("tier_code")
         .alias("psn_idet_type"),
-        pl.when(pl.Series((luck > 0.04) & (luck < 0.05)))
-        .then(pl.lit(today - timedelta(days=3)))
-        .alias("idet_enddate"),
+        pl.when(pl.Series((luck > 0.04) & (luck < 0.05))).then(pl.lit(today - timedelta(days=3))).alias("idet_enddate"),
     )
     enrolled = folk.filter(pl.Series(rng.random(folk.height) < 0.95) | pl.col("reserved"))
     twice = enrolled.filter(pl.Series(rng.random(enrolled.height) < 0.003))

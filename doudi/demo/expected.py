@@ -163,20 +163,14 @@ def _csv(data: bytes, name: str) -> pl.DataFrame:
     as_read = {c: pl.String if c in booleans else t for c, t in SCHEMAS[name].items()}
     frame = pl.read_csv(data, schema=as_read)
     return frame.with_columns(
-        pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean)
-        for c in booleans
+        pl.col(c).replace_strict({"t": True, "f": False}, default=None, return_dtype=pl.Boolean) for c in booleans
     )
 
 
 def life_events(drop: Path) -> pl.DataFrame:
     """Every row of the drop folder, pending or done, in the order of the files' names."""
     files = sorted(
-        (
-            p
-            for folder in (drop, drop / "done")
-            for p in folder.glob("*")
-            if p.suffix.lower() in (".csv", ".xlsx")
-        ),
+        (p for folder in (drop, drop / "done") for p in folder.glob("*") if p.suffix.lower() in (".csv", ".xlsx")),
         key=lambda p: p.name,
     )
     rows: list[dict[str, object]] = []

@@ -92,8 +92,7 @@ def entry_of_another(w: World) -> Change | None:
         "civil",
         (
             (
-                f"UPDATE low_income_member SET id_number = %s, name = %s, updated_at = {NOW} "
-                "WHERE entry_id = %s",
+                f"UPDATE low_income_member SET id_number = %s, name = %s, updated_at = {NOW} WHERE entry_id = %s",
                 (*w.who(person), entry[0]),
             ),
         ),
@@ -156,8 +155,7 @@ def stopped(w: World) -> Change | None:
         "civil",
         (
             (
-                f"UPDATE benefit SET status = 'stopped', end_on = {TODAY}, updated_at = {NOW} "
-                "WHERE benefit_id = %s",
+                f"UPDATE benefit SET status = 'stopped', end_on = {TODAY}, updated_at = {NOW} WHERE benefit_id = %s",
                 (benefit[0],),
             ),
         ),

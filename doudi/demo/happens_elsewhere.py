@@ -70,8 +70,7 @@ def card_regraded(w: World) -> Change | None:
         "disability",
         (
             (
-                f"UPDATE disabled_card SET grade = %s, assess_date = {TODAY}, updated_at = {NOW} "
-                "WHERE card_no = %s",
+                f"UPDATE disabled_card SET grade = %s, assess_date = {TODAY}, updated_at = {NOW} WHERE card_no = %s",
                 (int(w.rng.integers(1, 5)), card[0]),
             ),
         ),

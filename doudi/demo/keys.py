@@ -57,9 +57,7 @@ def spelled(frame: pl.DataFrame, folk: pl.DataFrame, rng: np.random.Generator) -
     number = pl.col("canonical")
     wide = number.str.replace_many(list("0123456789X"), list("０１２３４５６７８９Ｘ"))
     old = (
-        pl.when(number.str.slice(6, 2) == "19")
-        .then(number.str.slice(0, 6) + number.str.slice(8, 9))
-        .otherwise(number)
+        pl.when(number.str.slice(6, 2) == "19").then(number.str.slice(0, 6) + number.str.slice(8, 9)).otherwise(number)
     )
     return joined.with_columns(
         pl.when(style == 0)

@@ -70,8 +70,10 @@ class Look:
         return ", ".join(f"{who} by {n}" for who, n in sorted(self.behind.items())) or "nobody is behind"
 
 
+CONTROL = ("hub.tick", "hub.heartbeat")
+"""Come whether anything happens or not."""
 READ_BY = {
-    "persons": tuple(t.name for t in topics.DEPARTMENT_TOPICS),
+    "persons": (*(t.name for t in topics.DEPARTMENT_TOPICS), *CONTROL),
     "households": ("hub.member",),
     "casework": ("hub.condition", "hub.command"),
 }
@@ -110,9 +112,7 @@ class Hub:
     def look(self) -> Look:
         """Ends, and lags of stages (by their groups) and of the projection (by its positions)."""
         ends = {
-            k: v
-            for k, v in self.ends(topics.names()).items()
-            if not k[0].startswith(("task.", "intake.", "hub.tick", "hub.audit", "hub.heartbeat"))
+            k: v for k, v in self.ends(topics.names()).items() if not k[0].startswith(("task.", "intake.", "hub.audit"))
         }
         behind: dict[str, int] = {}
         for stage, names in READ_BY.items():
@@ -132,7 +132,7 @@ class Hub:
         )
         if lag:
             behind["projection"] = lag
-        return Look(ends, behind)
+        return Look({k: v for k, v in ends.items() if k[0] not in CONTROL}, behind)
 
     def _committed(self, group: str) -> dict[tuple[str, int], int]:
         cut = len(self._settings.namespace)

@@ -65,9 +65,7 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     household = np.repeat(np.arange(count), sizes)[:count]
     houses = int(household[-1]) + 1
     place = rng.integers(0, TOWNS * VILLAGES, size=houses)
-    division = np.array(
-        [f"{COUNTY}{101 + v // VILLAGES}{201 + v % VILLAGES}" for v in range(TOWNS * VILLAGES)]
-    )
+    division = np.array([f"{COUNTY}{101 + v // VILLAGES}{201 + v % VILLAGES}" for v in range(TOWNS * VILLAGES)])
     first_of_house = np.r_[True, household[1:] != household[:-1]]
     age_days = (rng.beta(1.6, 1.9, size=count) * 96 * 365.25).astype(np.int64)
     # Nobody's household is headed by a child.

@@ -81,9 +81,7 @@ class Demo:
 class Session:
     """Starts stack, hub, county and connectors; stops all of it when left."""
 
-    def __init__(
-        self, settings: Settings, options: Options, say: Callable[[str], None], *, loud: bool
-    ) -> None:
+    def __init__(self, settings: Settings, options: Options, say: Callable[[str], None], *, loud: bool) -> None:
         if not settings.namespace and (settings.kafka or settings.redis):
             # A cluster of one's own may hold another hub: nothing of it is touched.
             settings = settings.model_copy(update={"namespace": f"demo{secrets.token_hex(3)}."})
@@ -138,8 +136,7 @@ def _fill(settings: Settings, options: Options, say: Callable[[str], None]) -> t
     databases.create(departments)
     rows = databases.load(county, departments)
     say(
-        f"{options.people:,} people, {rows:,} rows in the departments' databases "
-        f"after {time.monotonic() - began:.1f} s"
+        f"{options.people:,} people, {rows:,} rows in the departments' databases after {time.monotonic() - began:.1f} s"
     )
     return county, departments
 
@@ -154,18 +151,14 @@ def _postgres(settings: Settings) -> str:
         if run and run.alive and any(p.name == "postgres" and p.state == "up" for p in run.processes):
             return run.urls["postgres"]
         time.sleep(0.1)
-    raise NotQuiet(
-        "PostgreSQL did not come up within 120 s", str(settings.home / "logs"), "see postgres.log there"
-    )
+    raise NotQuiet("PostgreSQL did not come up within 120 s", str(settings.home / "logs"), "see postgres.log there")
 
 
 def fresh_home(home: Path, options: Options) -> None:
     """An empty folder with the demo's mark; an older demo there is cleared away, anything else stays."""
     run = runfile.read(home)
     if run is not None and run.alive:
-        raise DemoFolder(
-            "A hub runs on the demo's folder", str(home), "`doudi down` stops it, or give another --home"
-        )
+        raise DemoFolder("A hub runs on the demo's folder", str(home), "`doudi down` stops it, or give another --home")
     if home.exists() and any(home.iterdir()):
         if not (home / FOLDER_MARK).exists():
             raise DemoFolder("The folder holds something else than a demo", str(home), "give another --home")
@@ -230,9 +223,7 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
             f"{len(latencies)} of {len(written.began)} conditions timed"
         )
         compared = check(demo)
-        return Result(
-            options.people, demo.hub.published(), compared, written, tuple(latencies), load_s, load_records
-        )
+        return Result(options.people, demo.hub.published(), compared, written, tuple(latencies), load_s, load_records)
 
 
 def first_load(demo: Demo, patience_s: float) -> float:
@@ -331,9 +322,7 @@ def _wait(done: Callable[[], bool], patience_s: float, words: Callable[[], str])
     until = time.monotonic() + patience_s
     while not done():
         if time.monotonic() > until:
-            raise NotQuiet(
-                f"After {patience_s:.0f} s: {words()}", "the running hub", "see logs/ of the demo's folder"
-            )
+            raise NotQuiet(f"After {patience_s:.0f} s: {words()}", "the running hub", "see logs/ of the demo's folder")
         time.sleep(0.2)
 
 

@@ -59,18 +59,11 @@ class Summary:
         alerts = Table("预警 open alerts", *(title for _, title in LEVELS), box=None)
         alerts.add_row(
             "",
-            *(
-                str(sum(n for key, n in cases.items() if key[0] == "alert" and key[2] == level))
-                for level, _ in LEVELS
-            ),
+            *(str(sum(n for key, n in cases.items() if key[0] == "alert" and key[2] == level)) for level, _ in LEVELS),
         )
         tasks = Table("待办 open tasks", *DEPARTMENTS.values(), box=None)
-        tasks.add_row(
-            "", *(str(sum(n for key, n in cases.items() if key[:2] == ("task", d))) for d in DEPARTMENTS)
-        )
-        logins = Table(
-            "登录 sign in", "密码 password", "角色 role", "部门 department", "区划 division", box=None
-        )
+        tasks.add_row("", *(str(sum(n for key, n in cases.items() if key[:2] == ("task", d))) for d in DEPARTMENTS))
+        logins = Table("登录 sign in", "密码 password", "角色 role", "部门 department", "区划 division", box=None)
         for u in self._demo.logins:
             logins.add_row(u.username, u.password, f"{u.name} {u.role}", u.department, u.division or "—")
         parts: list[RenderableType] = [

@@ -127,8 +127,7 @@ class _Files(_Lane):
             batch, ended = self._batch(item, FILE_S)
             now = datetime.now(UTC) + LOCAL
             lines = [
-                (*c.line, now.replace(microsecond=i).strftime("%Y-%m-%d %H:%M:%S.%f"))
-                for i, c in enumerate(batch)
+                (*c.line, now.replace(microsecond=i).strftime("%Y-%m-%d %H:%M:%S.%f")) for i, c in enumerate(batch)
             ]
             started = time.time()
             write_csv(self._folder / f"life-events-{now:%Y%m%d-%H%M%S-%f}.csv", lines)

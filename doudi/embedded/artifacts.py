@@ -83,9 +83,7 @@ def read_lock(path: Path = LOCK) -> list[Artifact]:
         try:
             component, coordinate, digest, size = text
             group, name, version, *rest = coordinate.split(":")
-            found.append(
-                Artifact(component, group, name, version, "".join(rest[:-1]), rest[-1], digest, int(size))
-            )
+            found.append(Artifact(component, group, name, version, "".join(rest[:-1]), rest[-1], digest, int(size)))
         except (ValueError, IndexError) as e:
             raise ArtifactError(
                 "A line of the artifacts' lock cannot be read",

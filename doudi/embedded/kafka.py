@@ -74,9 +74,7 @@ class Kafka(Component):
             f"--add-scram={SCRAM}=[name={user},password={password}]"
             for user, password in (self.logins.users if self.logins else ())
         ]
-        command = self._java(
-            "kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram
-        )
+        command = self._java("kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram)
         done = subprocess.run(
             command,
             capture_output=True,
@@ -87,9 +85,7 @@ class Kafka(Component):
         )
         if done.returncode:
             last = (done.stderr or done.stdout).strip()[-800:]
-            raise ComponentFailed(
-                "Kafka's log folder could not be formatted", f"{self.data}: {last}", self.hint(last)
-            )
+            raise ComponentFailed("Kafka's log folder could not be formatted", f"{self.data}: {last}", self.hint(last))
 
     def cluster_id(self) -> str:
         """One id for all nodes of this home, the same at each start."""
@@ -111,9 +107,7 @@ class Kafka(Component):
             "listeners": f"CLIENT://{self.url},CONTROLLER://127.0.0.1:{self.ports.get(f'{self.name}.controller')}",
             "advertised.listeners": f"CLIENT://{self.url}",
             "listener.security.protocol.map": (
-                "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT"
-                if plain
-                else "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+                "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT" if plain else "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
             ),
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "CLIENT",
@@ -195,9 +189,7 @@ class Kafka(Component):
         )
 
 
-def check_kafka(
-    servers: str, extra: dict[str, str] | None = None, need: int = 0, timeout: float = 2.0
-) -> None:
+def check_kafka(servers: str, extra: dict[str, str] | None = None, need: int = 0, timeout: float = 2.0) -> None:
     """Ask for the cluster's metadata. Raises KafkaException with the client's own words, or LookupError."""
     from confluent_kafka import KafkaException  # noqa: PLC0415 - half a second that `doudi status` need not pay
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415

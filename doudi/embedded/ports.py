@@ -55,9 +55,7 @@ class Ports:
         for port in random.SystemRandom().sample(RANGE, 200):
             if port not in self._known.values() and available(port):
                 return port
-        raise PortTaken(
-            "No free port found", f"127.0.0.1, {RANGE.start} to {RANGE.stop}", "end some programs"
-        )
+        raise PortTaken("No free port found", f"127.0.0.1, {RANGE.start} to {RANGE.stop}", "end some programs")
 
 
 def available(port: int, host: str = "127.0.0.1") -> bool:

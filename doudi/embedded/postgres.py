@@ -119,9 +119,7 @@ class Postgres(Component):
                     f"`chmod o+x {closed}`, or check out and run elsewhere (such as /srv), or run as an "
                     "ordinary user, or give a server of your own in DOUDI_POSTGRES",
                 )
-            raise ComponentFailed(
-                "PostgreSQL's folder could not be made", f"{self.cluster}: {last}", self.hint(last)
-            )
+            raise ComponentFailed("PostgreSQL's folder could not be made", f"{self.cluster}: {last}", self.hint(last))
 
     def _as_user(self) -> list[str]:
         """The guard in front of a command that must not run as root."""

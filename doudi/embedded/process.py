@@ -80,9 +80,7 @@ class Component(ABC):
     def hint(self, tail: str) -> str:
         """How to mend what the last lines of the log speak of."""
         if full(self.data) or "No space left on device" in tail or "Disk quota exceeded" in tail:
-            return (
-                f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
-            )
+            return f"the disk is full: make room on the disk of {self.data}, then start again; nothing is lost"
         if "Permission denied" in tail or "AccessDenied" in tail:
             return f"give the user of this program the right to write in {self.data}"
         if "Address already in use" in tail:
@@ -173,9 +171,7 @@ class Process:
             else:
                 self.healthy.set()
                 return
-        raise self.failure(
-            f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})"
-        )
+        raise self.failure(f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})")
 
     def failure(self, what: str) -> StackError:
         """The error with the log's last lines and a hint."""

@@ -22,9 +22,7 @@ class Registry(Component):
     needs: Sequence[str] = ("kafka",)
     boot_s = 180.0
 
-    def __init__(
-        self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]
-    ) -> None:
+    def __init__(self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]) -> None:
         super().__init__(home, ports)
         self.artifacts, self.settings = artifacts, settings
 
@@ -35,9 +33,7 @@ class Registry(Component):
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Fetch and unpack."""
-        self.artifacts.unpacked(
-            "registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
-        )
+        self.artifacts.unpacked("registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
         for port in (self.name, f"{self.name}.management"):
             self.ports.claim(port)
 
@@ -79,9 +75,7 @@ class Registry(Component):
         s = self.settings()
         found = {"apicurio.kafkasql.bootstrap.servers": s.kafka}
         if s.kafka_user:
-            login = (
-                self.data / "login.conf"
-            )  # not on the command line, which everybody on the machine can read
+            login = self.data / "login.conf"  # not on the command line, which everybody on the machine can read
             login.write_text(
                 "KafkaClient {\n org.apache.kafka.common.security.scram.ScramLoginModule required\n"
                 f' username="{s.kafka_user}" password="{s.kafka_password.get_secret_value()}";\n}};\n'

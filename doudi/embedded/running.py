@@ -76,9 +76,7 @@ def running(
             child.wait()
 
 
-def _ready(
-    child: subprocess.Popen[bytes], settings: Settings, home: Path, out: Path, boot_s: float
-) -> Settings:
+def _ready(child: subprocess.Popen[bytes], settings: Settings, home: Path, out: Path, boot_s: float) -> Settings:
     deadline = time.monotonic() + boot_s
     while time.monotonic() < deadline:
         if child.poll() is not None:

@@ -42,9 +42,7 @@ class Show:
                 self._said[p.component.name] = p.state
                 note = f" ({p.note})" if p.note else ""
                 url = f" {masked(p.component.url)}" if p.state == "up" and p.component.url else ""
-                self._console.print(
-                    f"{p.component.name}: {p.state}{note}{url}", markup=False, highlight=False
-                )
+                self._console.print(f"{p.component.name}: {p.state}{note}{url}", markup=False, highlight=False)
 
     def _table(self, processes: Sequence[Process]) -> Table:
         table = Table(title=self.title, title_justify="left", box=None)

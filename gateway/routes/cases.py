@@ -72,9 +72,7 @@ class Purpose(BaseModel):
     purpose: Literal["visit", "verify", "contact"]
 
 
-Key = Annotated[
-    str, Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")
-]
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 Version = Annotated[str, Header(alias="If-Match", pattern=r'^(W/)?"?\d{1,9}"?$')]
 
 
@@ -105,9 +103,7 @@ async def _command(
     if answer.status == "pending":
         return JSONResponse({"command_id": answer.command_id, "status": "pending"}, 202)
     after = await hub.case(user, case["kind"], case["case_id"])
-    return JSONResponse(
-        views.summary(after, hub.explainer, views.today()), headers={"ETag": f'"{after["version"]}"'}
-    )
+    return JSONResponse(views.summary(after, hub.explainer, views.today()), headers={"ETag": f'"{after["version"]}"'})
 
 
 def router_of(kind: Literal["alert", "task"]) -> APIRouter:

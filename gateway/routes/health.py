@@ -29,9 +29,7 @@ async def readyz(hub: TheHub) -> JSONResponse:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             if not await hub.redis.exists(hub.keys.position):
-                missing["projection"] = (
-                    "Redis 中尚无数据：启动 projection｜Nothing projected yet: start the projection"
-                )
+                missing["projection"] = "Redis 中尚无数据：启动 projection｜Nothing projected yet: start the projection"
             if await hub.redis.exists(hub.keys.hold):
                 missing["rebuild"] = "正在重建｜A rebuild is going on"
     except (redis.RedisError, TimeoutError, OSError):

@@ -39,8 +39,23 @@ def test_every_topic_is_documented() -> None:
 
 def test_no_registry_host_stands_in_a_committed_file() -> None:
     hosts = re.compile(r"(registry\.npmjs\.|files\.pythonhosted\.|pypi\.org|repo1?\.maven|maven\.org)", re.I)
-    bad = [p.relative_to(ROOT) for p in tracked("*.txt", "*.json", "*.toml", "*.lock", "*.yml", "*.yaml", "*.py", ".npmrc", "Makefile", ".ci/*", "*.md")
-           if p != Path(__file__) and hosts.search(p.read_text(errors="replace"))]
+    bad = [
+        p.relative_to(ROOT)
+        for p in tracked(
+            "*.txt",
+            "*.json",
+            "*.toml",
+            "*.lock",
+            "*.yml",
+            "*.yaml",
+            "*.py",
+            ".npmrc",
+            "Makefile",
+            ".ci/*",
+            "*.md",
+        )
+        if p != Path(__file__) and hosts.search(p.read_text(errors="replace"))
+    ]
     assert not bad
 
 
@@ -56,8 +71,11 @@ def test_the_lock_has_a_hash_for_everything() -> None:
 
 def test_no_absolute_path_of_a_machine() -> None:
     pattern = re.compile(r"(?<![\w.])/(?:home/[a-z]|root/|Users/|work/)")
-    bad = [p.relative_to(ROOT) for p in tracked()
-           if p != Path(__file__) and p.suffix not in {".png", ".xlsx"} and pattern.search(p.read_text(errors="replace"))]
+    bad = [
+        p.relative_to(ROOT)
+        for p in tracked()
+        if p != Path(__file__) and p.suffix not in {".png", ".xlsx"} and pattern.search(p.read_text(errors="replace"))
+    ]
     assert not bad
 
 
@@ -68,5 +86,5 @@ def test_every_module_says_what_it_is_for(path: str) -> None:
 
 
 def test_layers_hold() -> None:
-    run = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout

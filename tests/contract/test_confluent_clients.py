@@ -45,9 +45,7 @@ def one_message(settings: Settings, topic: str) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize("name", ["hub.case", "hub.condition", "task.medical", "medical.settlement"])
-def test_their_deserializer_reads_our_messages(
-    hub: Settings, theirs: SchemaRegistryClient, name: str
-) -> None:
+def test_their_deserializer_reads_our_messages(hub: Settings, theirs: SchemaRegistryClient, name: str) -> None:
     schema, topic = load.of_topic(name), hub.topic(name)
     row = samples.row_of(schema)
     with Registry(hub.registry, hub.namespace) as registry:
@@ -68,23 +66,17 @@ def test_their_serializer_publishes_to_an_intake_topic(hub: Settings, theirs: Sc
     assert text is not None
     write = AvroSerializer(theirs, text, conf={"auto.register.schemas": False, **STRATEGY})
     producer = Producer({"bootstrap.servers": hub.kafka, "partitioner": "murmur2_random"})
-    producer.produce(
-        topic, write(row, SerializationContext(topic, MessageField.VALUE)), row["record_id"].encode()
-    )
+    producer.produce(topic, write(row, SerializationContext(topic, MessageField.VALUE)), row["record_id"].encode())
     assert producer.flush(20) == 0
     (batch,) = kafka.read_all(hub, topic)
     with Registry(hub.registry, hub.namespace) as registry:
-        found = codec.decode(
-            batch.values, batch.keys, schema, registry.writers(name), key=load.key_fields(name)
-        )
+        found = codec.decode(batch.values, batch.keys, schema, registry.writers(name), key=load.key_fields(name))
     assert found.bad == []
     assert found.frame.to_dicts() == [row]
 
 
 @pytest.mark.parametrize("name", sorted(load.all_names()))
-def test_their_deserializer_reads_every_golden_sample(
-    hub: Settings, theirs: SchemaRegistryClient, name: str
-) -> None:
+def test_their_deserializer_reads_every_golden_sample(hub: Settings, theirs: SchemaRegistryClient, name: str) -> None:
     topic = {"task": "task.civil", "intake": "intake.civil"}.get(name, name)
     row, body = samples.golden(name)
     with Registry(hub.registry, hub.namespace) as registry:

@@ -66,17 +66,11 @@ def test_topics_are_made_once_with_what_the_table_says(hub: Settings) -> None:
     assert kafka.create_topics(hub) == []
     client = kafka.admin(hub)
     there = client.list_topics(timeout=10).topics
-    names = {
-        n: topics.of(n) for n in ("medical.settlement.backlog", "hub.condition", "hub.heartbeat", "hub.case")
-    }
-    futures = client.describe_configs(
-        [ConfigResource(ConfigResource.Type.TOPIC, hub.topic(n)) for n in names]
-    )
+    names = {n: topics.of(n) for n in ("medical.settlement.backlog", "hub.condition", "hub.heartbeat", "hub.case")}
+    futures = client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, hub.topic(n)) for n in names])
     said = {r.name: {k: v.value for k, v in f.result(10).items()} for r, f in futures.items()}
     for name, topic in names.items():
-        assert len(there[hub.topic(name)].partitions) == (
-            hub.partitions if topic.partitions == "state" else 1
-        )
+        assert len(there[hub.topic(name)].partitions) == (hub.partitions if topic.partitions == "state" else 1)
     assert said[hub.topic("hub.condition")]["cleanup.policy"] == "compact"
     assert said[hub.topic("hub.case")]["cleanup.policy"] == "delete"
     assert said[hub.topic("hub.case")]["retention.ms"] == "-1"
@@ -102,9 +96,7 @@ def test_a_full_queue_waits_instead_of_failing(hub: Settings) -> None:
 def test_a_delivery_that_fails_is_told(hub: Settings) -> None:
     publisher = kafka.Publisher(hub, message_timeout_ms=1500)
     publisher.send(f"{hub.namespace}no.such.topic", b"k", b"v")
-    with pytest.raises(
-        DeliveryFailed, match=r"1 messages were not delivered, the first to .*no\.such\.topic"
-    ):
+    with pytest.raises(DeliveryFailed, match=r"1 messages were not delivered, the first to .*no\.such\.topic"):
         publisher.flush(20)
 
 

@@ -65,9 +65,7 @@ def test_registering_from_many_threads_at_once(stack: Settings) -> None:
     assert all(ids["civil.roster"] == ids["civil.roster.backlog"] for ids in found)
 
 
-def test_a_later_version_is_taken_and_its_messages_are_read_at_once(
-    hub: Settings, registry: Registry
-) -> None:
+def test_a_later_version_is_taken_and_its_messages_are_read_at_once(hub: Settings, registry: Registry) -> None:
     """Registered just before its first message, by somebody else, while we already know the topic."""
     topic, today = "civil.household", load.of_topic("civil.household")
     writers = registry.writers(topic)
@@ -124,9 +122,7 @@ def test_ids_of_other_topics_and_of_nobody(registry: Registry) -> None:
 
 def test_a_slice_full_of_unknown_ids_is_not_a_thousand_questions(registry: Registry) -> None:
     today = load.of_topic("civil.roster")
-    values: list[bytes | None] = [
-        b"\x00" + (1_500_000_000 + i).to_bytes(4, "big") + b"x" for i in range(3_000)
-    ]
+    values: list[bytes | None] = [b"\x00" + (1_500_000_000 + i).to_bytes(4, "big") + b"x" for i in range(3_000)]
     row = samples.row_of(today)
     values.append(codec.encode(today, [row], registry.id_of("civil.roster"))[0])
     begin = time.monotonic()
@@ -139,9 +135,7 @@ def test_a_slice_full_of_unknown_ids_is_not_a_thousand_questions(registry: Regis
 def test_a_topic_that_was_never_registered(stack: Settings) -> None:
     with (
         Registry(stack.registry, "nobody.") as client,
-        pytest.raises(
-            NotRegistered, match=r"the schema of hub\.case is not registered as nobody\.hub\.case-value"
-        ),
+        pytest.raises(NotRegistered, match=r"the schema of hub\.case is not registered as nobody\.hub\.case-value"),
     ):
         client.id_of("hub.case")
 
@@ -151,9 +145,7 @@ def test_an_unreachable_registry_says_so_soon() -> None:
     begin = time.monotonic()
     with (
         Registry("http://user:hunter2@127.0.0.1:9/apis", timeout_s=1) as client,
-        pytest.raises(
-            RegistryUnreachable, match=r"127\.0\.0\.1:9/apis does not answer \(ConnectError\)"
-        ) as raised,
+        pytest.raises(RegistryUnreachable, match=r"127\.0\.0\.1:9/apis does not answer \(ConnectError\)") as raised,
     ):
         client.check_reachable()
     assert time.monotonic() - begin < 12

@@ -90,9 +90,7 @@ class Department:
 
     def remove(self, *numbers: int) -> None:
         with self.writer.begin() as connection:
-            connection.execute(
-                self.table.delete().where(self.table.c.benefit_id.in_([f"B{n:04d}" for n in numbers]))
-            )
+            connection.execute(self.table.delete().where(self.table.c.benefit_id.in_([f"B{n:04d}" for n in numbers])))
 
     def live(self) -> list[tuple[str, str, int]]:
         frame = self.bench.rows(TOPIC)
@@ -380,9 +378,7 @@ def test_no_clear_identity_leaves(department: Department) -> None:
     department.bench.close()
     home = department.bench.settings.home
     everything = b"".join(department.bench.bytes(t) for t in topics)
-    everything += b"".join(
-        p.read_bytes() for p in home.rglob("*") if p.is_file() and "secrets" not in p.parts
-    )
+    everything += b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file() and "secrets" not in p.parts)
     assert len(everything) > 1000
     for canary in (some_id(1), some_id(2), some_id(3), some_id(4), "金丝雀甲", "canary-9901"):
         assert canary.encode() not in everything
@@ -453,9 +449,7 @@ def test_awkward_text_comes_out_as_it_is(department: Department, engines: Engine
 
 
 def test_missing_columns_and_tables_are_named(department: Department, engines: Engines) -> None:
-    with pytest.raises(
-        ConfigError, match=r"Table benefit has no column tel, vanished\. It has: .*benefit_id"
-    ):
+    with pytest.raises(ConfigError, match=r"Table benefit has no column tel, vanished\. It has: .*benefit_id"):
         opened(department, engines, columns=["tel", "vanished"])
     with pytest.raises(ConfigError, match="nowhere"):
         Table(
@@ -480,9 +474,7 @@ def test_the_load_cap_spreads_reading(
     while (page := table.everything(key, 2**52)).height:
         key = page["benefit_id"][-1]
     assert waits[0] == pytest.approx(0.1, abs=0.01)
-    assert (
-        waits[2] > waits[1] > waits[0]
-    )  # nothing waited here, so each page has to wait for those before, too
+    assert waits[2] > waits[1] > waits[0]  # nothing waited here, so each page has to wait for those before, too
 
 
 def test_a_database_that_is_down_says_so(stack: Settings, engines: Engines) -> None:
@@ -500,12 +492,8 @@ def test_an_account_without_rights_says_so(stack: Settings, engines: Engines) ->
             connection.execute(sa.text("CREATE TABLE secret(a text primary key, b timestamptz)"))
             connection.execute(sa.text("CREATE ROLE t_nobody LOGIN PASSWORD 'x'"))
         try:
-            poor = (
-                sa.make_url(url).set(username="t_nobody", password="x").render_as_string(hide_password=False)
-            )
-            table = Table(
-                engines(poor), "secret", key="a", updated_at="b", columns=[], page=1, cap=Cap(0, 0, None)
-            )  # type: ignore[arg-type]
+            poor = sa.make_url(url).set(username="t_nobody", password="x").render_as_string(hide_password=False)
+            table = Table(engines(poor), "secret", key="a", updated_at="b", columns=[], page=1, cap=Cap(0, 0, None))  # type: ignore[arg-type]
             with pytest.raises(ConfigError, match=r"refuses \(42501\)\. Grant SELECT"):
                 table.newest()
         finally:

@@ -51,8 +51,11 @@ def test_the_pinned_versions() -> None:
         (base.Consumer, "_wait_next_records", ["self", "timeout"]),
         (base.ThreadDelegateConsumer, "_getmany", ["self", "active_partitions", "timeout"]),
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
-        (driver.AIOKafkaConsumerThread, "_fetch_records",
-         ["self", "consumer", "active_partitions", "timeout", "max_records"]),
+        (
+            driver.AIOKafkaConsumerThread,
+            "_fetch_records",
+            ["self", "consumer", "active_partitions", "timeout", "max_records"],
+        ),
         (driver.AIOKafkaConsumerThread, "verify_event_path", ["self", "now", "tp"]),
     ],
 )
@@ -73,7 +76,8 @@ def test_wrong_checksum_is_noticed() -> None:
     bad[-5] ^= 1
     for raw, right in ((good, True), (bytes(bad), False)):
         records = SimpleNamespace(
-            _records=MemoryRecords(raw), next_fetch_offset=0, _isolation_level=0, _check_crcs=True)
+            _records=MemoryRecords(raw), next_fetch_offset=0, _isolation_level=0, _check_crcs=True
+        )
         if right:
             part = unpack("t", 0, records)
             assert part is not None
@@ -83,17 +87,18 @@ def test_wrong_checksum_is_noticed() -> None:
                 unpack("t", 0, records)
 
 
-async def _read(
-    settings: Settings, topic: str, count: int
-) -> tuple[list[Slice], list[tuple[int, bytes, bytes]]]:
+async def _read(settings: Settings, topic: str, count: int) -> tuple[list[Slice], list[tuple[int, bytes, bytes]]]:
     """The same partition by slices and by aiokafka's own records."""
     tp = aiokafka.TopicPartition(topic, 0)
     parts: list[Slice] = []
     plain: list[tuple[int, bytes, bytes]] = []
     for lean in (True, False):
         consumer = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="earliest",
-            max_partition_fetch_bytes=20_000)
+            bootstrap_servers=settings.kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=20_000,
+        )
         await consumer.start()
         try:
             consumer.assign([tp])
@@ -113,7 +118,7 @@ async def _read(
 
 def test_slices_hold_exactly_what_the_broker_has(hub: Settings) -> None:
     topic = hub.topic("hub.case")
-    client = producer(hub)      # lz4, several batches
+    client = producer(hub)  # lz4, several batches
     for number in range(3000):
         client.produce(topic, b"value %d" % number * 5, b"key %d" % number, 0)
         if number % 500 == 0:

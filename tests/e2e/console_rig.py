@@ -19,9 +19,7 @@ ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "console"
 DESKTOP, PHONE = (1440, 900), (390, 844)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-EXPECTED = re.compile(
-    r"the server responded with a status of 4\d\d|ERR_(INTERNET|CONNECTION|INCOMPLETE|EMPTY)"
-)
+EXPECTED = re.compile(r"the server responded with a status of 4\d\d|ERR_(INTERNET|CONNECTION|INCOMPLETE|EMPTY)")
 """What a browser logs by itself when an answer is an error or the network is away."""
 
 expect.set_options(timeout=15_000)

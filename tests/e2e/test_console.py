@@ -308,9 +308,7 @@ def test_by_keyboard_alone(running: Rig, visit: Desk) -> None:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_accessible_and_no_wider_than_a_phone(
-    running: Rig, visit: Desk, language: str, tmp_path: Path
-) -> None:
+def test_accessible_and_no_wider_than_a_phone(running: Rig, visit: Desk, language: str, tmp_path: Path) -> None:
     place = village()
     case = raised(running, division=place)
     for size in (PHONE, (1440, 900)):

@@ -306,14 +306,10 @@ class Rig:
     def client(self, user: str) -> httpx.Client:
         """A signed-in client."""
         if user not in self.tokens:
-            answer = httpx.post(
-                f"{self.url}/v1/token", json={"username": user, "password": PASSWORD}, timeout=30
-            )
+            answer = httpx.post(f"{self.url}/v1/token", json={"username": user, "password": PASSWORD}, timeout=30)
             assert answer.status_code == 200, answer.text
             self.tokens[user] = answer.json()["token"]
-        return httpx.Client(
-            base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {self.tokens[user]}"}
-        )
+        return httpx.Client(base_url=self.url, timeout=30, headers={"Authorization": f"Bearer {self.tokens[user]}"})
 
 
 class Thread:
@@ -369,9 +365,7 @@ class Thread:
         with Registry(settings.registry, settings.namespace) as registry:
             outgoing = KafkaOutgoing(settings, registry, producer(settings, linger_ms=0))
             client = connect(settings)
-            app = create_app(
-                settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir)
-            )
+            app = create_app(settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir))
             config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
             self._server = _Server(config, settings.home / RUNFILE)
             self._server.run()

@@ -51,8 +51,11 @@ class Rig:
 
     def tick(self) -> None:
         """Begin the day in every partition."""
-        value = encode(load.of_topic("hub.tick"), [{"day": DAY, "sent_at": datetime.now(UTC)}],
-                       self.registry.id_of("hub.tick"))[0]
+        value = encode(
+            load.of_topic("hub.tick"),
+            [{"day": DAY, "sent_at": datetime.now(UTC)}],
+            self.registry.id_of("hub.tick"),
+        )[0]
         for partition in range(self.settings.partitions):
             self.publisher.send(self.settings.topic("hub.tick"), str(DAY).encode(), value, partition)
         self.publisher.flush()
@@ -87,12 +90,12 @@ class Rig:
         skip = {"home", "cache", "rules", "calendar"}
         env = dict(os.environ) | {
             f"DOUDI_{name.upper()}": getattr(value, "get_secret_value", value.__str__)()
-            for name, value in self.settings.model_dump().items() if name not in skip and value is not None
+            for name, value in self.settings.model_dump().items()
+            if name not in skip and value is not None
         }
         env |= {"DOUDI_HOME": str(self.settings.home), **environment}
         with self.log.open("ab") as log:
-            worker = subprocess.Popen(
-                [sys.executable, str(WORKER), *arguments], stdout=log, stderr=log, env=env)
+            worker = subprocess.Popen([sys.executable, str(WORKER), *arguments], stdout=log, stderr=log, env=env)
         self.workers.append(worker)
         return worker
 
@@ -118,8 +121,14 @@ class Rig:
         epochs: Epochs = {}
         schema = load.of_topic(topic)
         for batch in read_all(self.settings, self.settings.topic(topic)):
-            decoded = decode(batch.values, batch.keys, schema, self.registry.writers(topic),
-                             key=load.key_fields(topic), max_bytes=1 << 20)
+            decoded = decode(
+                batch.values,
+                batch.keys,
+                schema,
+                self.registry.writers(topic),
+                key=load.key_fields(topic),
+                max_bytes=1 << 20,
+            )
             assert not decoded.bad
             offsets = pl.Series("_offset", batch.offsets, dtype=pl.Int64).gather(decoded.index)
             frame = decoded.frame.with_columns(offsets.alias("_offset"))
@@ -133,8 +142,11 @@ class Rig:
     def standing(self) -> dict[str, int]:
         """Total by person of what stands in hub.condition."""
         last = self.read("hub.condition").unique("condition_id", keep="last", maintain_order=True)
-        rows = last.filter(pl.col("state") == "standing").select(
-            "subject_key", pl.col("evidence").str.json_path_match("$.total").cast(pl.Int64)).rows()
+        rows = (
+            last.filter(pl.col("state") == "standing")
+            .select("subject_key", pl.col("evidence").str.json_path_match("$.total").cast(pl.Int64))
+            .rows()
+        )
         return dict(rows)
 
     def members(self) -> dict[str, int]:
@@ -156,8 +168,11 @@ class Rig:
                 truth, standing, members = self.truth, self.standing(), self.members()
                 wanted = {p: t for p, t in truth.items() if t > LIMIT}
                 lines = [f"standing {len(standing)}/{len(wanted)}, members {len(members)}/{len(truth)}"]
-                lines += [f"{p}: {standing.get(p)} {wanted.get(p)}" for p in
-                          sorted(standing.keys() | wanted.keys()) if standing.get(p) != wanted.get(p)][:5]
+                lines += [
+                    f"{p}: {standing.get(p)} {wanted.get(p)}"
+                    for p in sorted(standing.keys() | wanted.keys())
+                    if standing.get(p) != wanted.get(p)
+                ][:5]
                 raise AssertionError("\n".join([*lines, self.logged()[-5000:]]))
             time.sleep(0.3)
 

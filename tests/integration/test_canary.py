@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import httpx
+import psutil
 
 from doudi.embedded import runfile
 from schemas import topics
@@ -26,24 +27,84 @@ TODAY = dt.datetime.now(dt.timezone(dt.timedelta(hours=8))).date()
 def sow(whole: Whole) -> None:
     """The canaries in every table, in rows that raise conditions, fail to be read, and lack an ID."""
     who = {"name": NAME, "tel": TELEPHONE, "division": VILLAGE}
-    whole.insert("civil", "low_income_member", entry_id="E1", id_number=PERSON, address=ADDRESS, household_no="H1",
-                 tier_code="dibao", status="active", start_date=TODAY, **who)
-    whole.insert("civil", "household_member", member_id="M1", household_no="H1", id_number=PERSON, name=NAME,
-                 relation="01", is_head=True, joined_on=TODAY, division=VILLAGE)
-    whole.insert("disability", "disabled_card", card_no=CARD, certno=PERSON, category=6, grade=1, status="active",
-                 first_issue_date=TODAY, issue_date=TODAY, assess_date=TODAY, guardian_name=NAME,
-                 guardian_certno=GUARDIAN, **who)
-    whole.insert("medical", "psn_insu_d", psn_no="P1", psn_name=NAME, certno=PERSON, tel=TELEPHONE, insutype="390",
-                 insu_admdvs="990101", psn_insu_stas="1", begndate=TODAY, resd_division=VILLAGE)
+    whole.insert(
+        "civil",
+        "low_income_member",
+        entry_id="E1",
+        id_number=PERSON,
+        address=ADDRESS,
+        household_no="H1",
+        tier_code="dibao",
+        status="active",
+        start_date=TODAY,
+        **who,
+    )
+    whole.insert(
+        "civil",
+        "household_member",
+        member_id="M1",
+        household_no="H1",
+        id_number=PERSON,
+        name=NAME,
+        relation="01",
+        is_head=True,
+        joined_on=TODAY,
+        division=VILLAGE,
+    )
+    whole.insert(
+        "disability",
+        "disabled_card",
+        card_no=CARD,
+        certno=PERSON,
+        category=6,
+        grade=1,
+        status="active",
+        first_issue_date=TODAY,
+        issue_date=TODAY,
+        assess_date=TODAY,
+        guardian_name=NAME,
+        guardian_certno=GUARDIAN,
+        **who,
+    )
+    whole.insert(
+        "medical",
+        "psn_insu_d",
+        psn_no="P1",
+        psn_name=NAME,
+        certno=PERSON,
+        tel=TELEPHONE,
+        insutype="390",
+        insu_admdvs="990101",
+        psn_insu_stas="1",
+        begndate=TODAY,
+        resd_division=VILLAGE,
+    )
     for key, certno in (("S1", PERSON), ("S2", PERSON[:17]), ("S3", f"{PERSON[:-1]}?")):
-        whole.insert("medical", "setl_d", setl_id=key, psn_no="P1", psn_name=NAME, certno=certno, tel=TELEPHONE,
-                     setl_time=dt.datetime.now(dt.UTC), insutype="390", med_type="21", insu_admdvs="990101",
-                     medfee_sumamt="9000.00", psn_part_amt="9000.00", refd_setl_flag="0", vali_flag="1",
-                     resd_division=VILLAGE)
+        whole.insert(
+            "medical",
+            "setl_d",
+            setl_id=key,
+            psn_no="P1",
+            psn_name=NAME,
+            certno=certno,
+            tel=TELEPHONE,
+            setl_time=dt.datetime.now(dt.UTC),
+            insutype="390",
+            med_type="21",
+            insu_admdvs="990101",
+            medfee_sumamt="9000.00",
+            psn_part_amt="9000.00",
+            refd_setl_flag="0",
+            vali_flag="1",
+            resd_division=VILLAGE,
+        )
     part = whole.departments.drop / "one.part"
-    part.write_text("记录编号,证件号码,姓名,事件,事件日期,登记类型,户籍区划,登记时间\n"
-                    f"D1,{GUARDIAN},{NAME},死亡,{TODAY},死亡证明,{VILLAGE},{TODAY} 08:00:00\n"
-                    f"D2,{GUARDIAN},{NAME},死亡,不是日期,死亡证明,{VILLAGE},{TODAY} 08:00:00\n", encoding="utf-8")
+    part.write_text(
+        "记录编号,证件号码,姓名,事件,事件日期,登记类型,户籍区划,登记时间\n"
+        f"D1,{GUARDIAN},{NAME},死亡,{TODAY},死亡证明,{VILLAGE},{TODAY} 08:00:00\n"
+        f"D2,{GUARDIAN},{NAME},死亡,不是日期,死亡证明,{VILLAGE},{TODAY} 08:00:00\n",
+        encoding="utf-8",
+    )
     part.rename(part.with_suffix(".csv"))
 
 
@@ -94,8 +155,11 @@ def redis_bytes(whole: Whole) -> dict[bytes, bytes]:
     for key in whole.client.scan_iter(whole.keys.everything):
         kind = whole.client.type(key)
         read = {
-            b"string": whole.client.get, b"hash": whole.client.hgetall, b"set": whole.client.smembers,
-            b"zset": lambda k: whole.client.zrange(k, 0, -1), b"stream": whole.client.xrange,
+            b"string": whole.client.get,
+            b"hash": whole.client.hgetall,
+            b"set": whole.client.smembers,
+            b"zset": lambda k: whole.client.zrange(k, 0, -1),
+            b"stream": whole.client.xrange,
         }[kind]
         value = read(key)
         found[key] = value if isinstance(value, bytes) else repr(value).encode() + b"".join(flat(value))
@@ -112,8 +176,6 @@ def flat(value: object) -> list[bytes]:
 
 def stop_hub(whole: Whole) -> None:
     """End the supervisor: DuckDB files can be read by one process only."""
-    import psutil
-
     state = runfile.read(whole.settings.home)
     assert state is not None
     supervisor = psutil.Process(state.pid)
@@ -127,10 +189,11 @@ def hunt_state(path: Path) -> int:
     with duckdb.connect(str(path), read_only=True) as con:
         rows = con.execute("select table_name, column_name from duckdb_columns() where not internal").fetchall()
         for table, column in rows:
-            text = f'coalesce(cast("{column}" as varchar), \'\')'
+            text = f"coalesce(cast(\"{column}\" as varchar), '')"
             for canary in CANARIES:
                 [(hits,)] = con.execute(
-                    f'select count(*) from "{table}" where contains({text}, ?)', [canary.decode()]).fetchall()
+                    f'select count(*) from "{table}" where contains({text}, ?)', [canary.decode()]
+                ).fetchall()
                 assert hits == 0, f"a canary in {path.name}, {table}.{column}"
             columns += 1
     return columns

@@ -1,5 +1,4 @@
 """Connectors end to end: all departments' example databases and the drop folder, the process, its stop."""
-# ruff: noqa: S608, E501 - rows written out for reading
 
 from __future__ import annotations
 
@@ -137,9 +136,7 @@ def place(made: Bench, name: str, *rows: str, header: str = HEADER) -> Path:
     return path
 
 
-def death(
-    number: int, record: str = "", *, event: str = "死亡", day: str = "2026-05-01", at: str = "10:00:00"
-) -> str:
+def death(number: int, record: str = "", *, event: str = "死亡", day: str = "2026-05-01", at: str = "10:00:00") -> str:
     return f"{record or f'SW{number}'},{some_id(number)},{NAME},{event},{day},火化,990101001,2026-05-02 {at}"
 
 
@@ -155,9 +152,7 @@ def test_files_are_published_once_and_put_away(folder: Bench) -> None:
     place(folder, "b.csv", death(3))
     place(folder, "b.csv.part", death(9))
     folder.turn(2)
-    assert [(r["record_id"], r["op"]) for r in folder.rows("vital.life_event").to_dicts()] == [
-        ("SW3", "create")
-    ]
+    assert [(r["record_id"], r["op"]) for r in folder.rows("vital.life_event").to_dicts()] == [("SW3", "create")]
     place(folder, "b.csv", death(3))
     folder.turn(2)
     assert folder.rows("vital.life_event").height == 1

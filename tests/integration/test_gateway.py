@@ -49,9 +49,7 @@ def test_a_condition_is_readable_with_its_explanation(running: Rig) -> None:
     assert "1,500.00元" in condition["sentence_zh"]
     assert condition["thresholds"][0]["text"] == "1,000.00元"
     assert condition["legal"]
-    assert condition["records"] == [
-        {"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1"}
-    ]
+    assert condition["records"] == [{"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1"}]
     assert case["subject_key"] not in shown.text
     assert shown.json()["actions"] == ["sign", "close"]
     assert shown.headers["content-security-policy"].startswith("default-src 'none'")
@@ -170,10 +168,7 @@ def test_an_identity_is_audited_before_it_is_shown(running: Rig, caplog: pytest.
         assert auditor.post(path, json={"purpose": "verify"}).status_code == 403
         assert town.post(path, json={"purpose": "curiosity"}).status_code == 422
         without = opened(running)
-        assert (
-            town.post(f"/v1/alerts/{without['case_id']}/identity", json={"purpose": "visit"}).status_code
-            == 404
-        )
+        assert town.post(f"/v1/alerts/{without['case_id']}/identity", json={"purpose": "visit"}).status_code == 404
     granted = []
     for batch in read_all(running.settings, running.settings.topic("hub.audit")):
         granted += [case["case_id"].encode() in (v or b"") for v in batch.values]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from domain.sealing import open_sealed
+from doudi.embedded import runfile
 from schemas.codec import decode, encode
 from schemas.load import of_topic
 from tests.ids import test_id
@@ -28,17 +29,35 @@ def whole(stack: Settings) -> Iterator[Whole]:
 
 def settlement(person: str, key: str, fen: int) -> dict[str, object]:
     return {
-        "event_id": key, "source": "test.setl", "source_epoch": 1, "record_id": key, "record_version": 1,
-        "op": "create", "person_key": person, "division": VILLAGE, "occurred_at": NOW, "published_at": NOW,
-        "setl_time": NOW, "psn_part_amt_fen": fen, "vali_flag": "1",
+        "event_id": key,
+        "source": "test.setl",
+        "source_epoch": 1,
+        "record_id": key,
+        "record_version": 1,
+        "op": "create",
+        "person_key": person,
+        "division": VILLAGE,
+        "occurred_at": NOW,
+        "published_at": NOW,
+        "setl_time": NOW,
+        "psn_part_amt_fen": fen,
+        "vali_flag": "1",
     }
 
 
 def intake(whole: Whole, key: str) -> dict[str, object]:
     return {
-        "event_id": key, "source": "test.intake", "source_epoch": 1, "topic": "medical.settlement", "record_id": key,
-        "record_version": 1, "op": "create", "division": VILLAGE, "occurred_at": NOW,
-        "sealed_identity": b"not sealed at all", "fields": "{}",
+        "event_id": key,
+        "source": "test.intake",
+        "source_epoch": 1,
+        "topic": "medical.settlement",
+        "record_id": key,
+        "record_version": 1,
+        "op": "create",
+        "division": VILLAGE,
+        "occurred_at": NOW,
+        "sealed_identity": b"not sealed at all",
+        "fields": "{}",
     }
 
 
@@ -61,14 +80,19 @@ def quarantined(whole: Whole, topic: str) -> dict[tuple[str, bytes], bytes]:
         frame = decode(batch.values, batch.keys, schema, registry.writers("hub.quarantine"), max_bytes=1 << 20).frame
         for row in frame.iter_rows(named=True):
             if row["topic"].removeprefix(whole.settings.namespace).startswith(topic):
-                value, key = (open_sealed(whole.secrets.hub.private, row[c]) if row[c] else b""
-                              for c in ("sealed_value", "sealed_key"))
+                value, key = (
+                    open_sealed(whole.secrets.hub.private, row[c]) if row[c] else b""
+                    for c in ("sealed_value", "sealed_key")
+                )
                 found[row["reason"], value] = key
     return found
 
 
 def test_department_topic(whole: Whole) -> None:
-    registry, publisher = Registry(whole.settings.registry, whole.settings.namespace), Publisher(whole.settings)
+    registry, publisher = (
+        Registry(whole.settings.registry, whole.settings.namespace),
+        Publisher(whole.settings),
+    )
     schema, schema_id = of_topic("medical.settlement"), registry.id_of("medical.settlement")
     topic = whole.settings.topic("medical.settlement")
     victims, sent = [], {}
@@ -98,13 +122,23 @@ def test_department_topic(whole: Whole) -> None:
     found = quarantined(whole, "medical.settlement")
     assert {value for _, value in found} == set(sent.values()), "the original bytes are kept"
     reasons = {reason for reason, _ in found}
-    assert reasons >= {"bad_magic", "unknown_schema", "truncated", "trailing_bytes", "null_value", "key_mismatch"}
+    assert reasons >= {
+        "bad_magic",
+        "unknown_schema",
+        "truncated",
+        "trailing_bytes",
+        "null_value",
+        "key_mismatch",
+    }
     assert not any(k.startswith(f"R04:{stranger}".encode()) for k in whole.client.hkeys(whole.keys.standing))
     assert found["key_mismatch", sent["key_mismatch"]] == b"0" * 32
 
 
 def test_intake_topic(whole: Whole) -> None:
-    registry, publisher = Registry(whole.settings.registry, whole.settings.namespace), Publisher(whole.settings)
+    registry, publisher = (
+        Registry(whole.settings.registry, whole.settings.namespace),
+        Publisher(whole.settings),
+    )
     schema, schema_id = of_topic("intake.medical"), registry.id_of("intake.medical")
     topic = whole.settings.topic("intake.medical")
     [good] = encode(schema, [intake(whole, "I1")], schema_id)
@@ -120,8 +154,6 @@ def test_intake_topic(whole: Whole) -> None:
 
 
 def test_every_worker_lives(whole: Whole) -> None:
-    from doudi.embedded import runfile
-
     state = runfile.read(whole.settings.home)
     assert state is not None
     assert {p.name: p.restarts for p in state.processes if p.restarts} == {}

@@ -54,9 +54,7 @@ def ingress(shared: Settings, registry: Registry, secrets: Secrets) -> Ingress:
 
 
 def record(secrets: Secrets, identity: object = None, **other: Any) -> dict[str, Any]:
-    who = (
-        {"id_number": some_id(1), "name": NAME, "telephone": "13900000001"} if identity is None else identity
-    )
+    who = {"id_number": some_id(1), "name": NAME, "telephone": "13900000001"} if identity is None else identity
     sealed = who if isinstance(who, bytes) else seal_to(secrets.hub.public, json.dumps(who).encode())
     return {
         "event_id": "e",
@@ -78,9 +76,7 @@ def encoded(registry: Registry, rows: list[dict[str, Any]], topic: str = "intake
     return codec.encode(load.of_topic(topic), rows, registry.id_of(topic))
 
 
-def taken(
-    ingress: Ingress, registry: Registry, *rows: dict[str, Any], topic: str = "intake.medical"
-) -> list[Message]:
+def taken(ingress: Ingress, registry: Registry, *rows: dict[str, Any], topic: str = "intake.medical") -> list[Message]:
     values = encoded(registry, list(rows), topic)
     return ingress.handle(topic, 0, [r["record_id"].encode() for r in rows], values, range(len(rows)))
 
@@ -112,16 +108,10 @@ def test_a_record_is_linked_and_stripped(ingress: Ingress, registry: Registry, s
         assert canary.encode() not in everything
 
 
-def test_reading_a_slice_twice_gives_the_same_records(
-    ingress: Ingress, registry: Registry, secrets: Secrets
-) -> None:
-    one, other = (
-        decoded(registry, taken(ingress, registry, record(secrets)), "medical.settlement") for _ in "ab"
-    )
+def test_reading_a_slice_twice_gives_the_same_records(ingress: Ingress, registry: Registry, secrets: Secrets) -> None:
+    one, other = (decoded(registry, taken(ingress, registry, record(secrets)), "medical.settlement") for _ in "ab")
     assert one == other
-    assert not decoded(
-        registry, taken(ingress, registry, record(secrets)), "hub.identity"
-    )  # nothing new said
+    assert not decoded(registry, taken(ingress, registry, record(secrets)), "hub.identity")  # nothing new said
 
 
 def test_snapshots_go_to_the_backlog_lane(ingress: Ingress, registry: Registry, secrets: Secrets) -> None:
@@ -129,9 +119,7 @@ def test_snapshots_go_to_the_backlog_lane(ingress: Ingress, registry: Registry, 
     assert {m.topic for m in messages} == {"medical.settlement.backlog", "hub.identity"}
 
 
-def test_keys_of_household_guardian_and_record(
-    ingress: Ingress, registry: Registry, secrets: Secrets
-) -> None:
+def test_keys_of_household_guardian_and_record(ingress: Ingress, registry: Registry, secrets: Secrets) -> None:
     card = record(
         secrets,
         {"id_number": some_id(1), "guardian_id_number": some_id(2)},
@@ -239,9 +227,7 @@ def test_the_agent(shared: Settings, registry: Registry, secrets: Secrets) -> No
     rows = [record(secrets, record_id=f"A{n}") for n in range(500)]
     rows[250]["sealed_identity"] = b"bad"
     publisher = Publisher(shared)
-    publisher.send_all(
-        shared.topic("intake.medical"), [r["record_id"].encode() for r in rows], encoded(registry, rows)
-    )
+    publisher.send_all(shared.topic("intake.medical"), [r["record_id"].encode() for r in rows], encoded(registry, rows))
     publisher.flush()
     environment = {
         **os.environ,

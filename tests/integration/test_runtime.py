@@ -78,7 +78,7 @@ def test_stopped_in_order_goes_on_where_it_was(toy: Rig) -> None:
     toy.start()
     toy.settle()
     assert toy.begun_twice() == []
-    assert toy.logged().count("reading back") == toy.settings.partitions     # the first start only
+    assert toy.logged().count("reading back") == toy.settings.partitions  # the first start only
 
 
 def test_sleeper_wakes_after_its_partitions_went_to_another(toy: Rig) -> None:

@@ -31,14 +31,10 @@ from doudi.embedded.running import running
 from tests.stack import folder, fresh
 from wire.settings import Settings
 
-linux_only = pytest.mark.skipif(
-    sys.platform != "linux", reason="makes a small file system with unshare and tmpfs"
-)
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="makes a small file system with unshare and tmpfs")
 
 
-def doudi(
-    settings: Settings, *arguments: str, before: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
+def doudi(settings: Settings, *arguments: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     command = [*before, sys.executable, "-m", "doudi", *arguments]
     env = {**os.environ, **environment(settings), "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -309,9 +305,7 @@ def test_a_download_that_is_not_what_the_lock_names(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # jgo leaves a refused answer open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # jgo leaves a refused answer open
 @pytest.mark.parametrize("there", [True, False])
 def test_a_download_that_fails(tmp_path: Path, there: bool) -> None:
     lock = lock_of(tmp_path, GOOD)

@@ -144,11 +144,7 @@ def test_a_life() -> None:
             assert "doudi down" in second.stderr
 
             os.kill(int(str(told["kafka"]["pid"])), signal.SIGKILL)
-            until(
-                lambda: (
-                    (k := status(settings)["kafka"])["health"] == "up" and k["pid"] != told["kafka"]["pid"]
-                )
-            )
+            until(lambda: (k := status(settings)["kafka"])["health"] == "up" and k["pid"] != told["kafka"]["pid"])
             check(urls)
 
             boss.kill()

@@ -1,6 +1,6 @@
 """A stage small enough to see through, to test the runtime: who has paid more than 1,000 yuan.
 
-    python toy_stage.py        with the DOUDI_* variables of a stack
+python toy_stage.py        with the DOUDI_* variables of a stack
 """
 
 from __future__ import annotations
@@ -63,31 +63,37 @@ class ToyStage:
         if con.execute("SELECT max(day) FROM today").fetchall()[0][0] is None:
             return {}
         table = "bill" if everybody else "touched"
-        people = [p for (p,) in con.execute(f"SELECT DISTINCT person FROM {table}").fetchall()]  # noqa: S608
+        people = [p for (p,) in con.execute(f"SELECT DISTINCT person FROM {table}").fetchall()]
         con.execute("DELETE FROM touched")
         if not people:
             return {}
         con.register("asked", pl.DataFrame({"person": people}))
         some = ",".join(f"'{p}'" for p in people) if len(people) <= 200 else "SELECT person FROM asked"
         latest = "(version, lane)"
-        new = _frame(con.execute(f"""
+        new = _frame(
+            con.execute(f"""
             SELECT person, coalesce(sum(amount) FILTER (NOT gone), 0)::BIGINT total FROM (
                 SELECT person, record, arg_max(amount, {latest}) amount, arg_max(gone, {latest}) gone
-                FROM bill WHERE person IN ({some}) GROUP BY ALL) GROUP BY person"""))  # noqa: S608
+                FROM bill WHERE person IN ({some}) GROUP BY ALL) GROUP BY person""")
+        )
         con.register("fresh", new)
-        changed = _frame(con.execute(f"""
+        changed = _frame(
+            con.execute(f"""
             SELECT person, fresh.total, fresh.total > {self._limit} AS standing,
                    coalesce(told.standing, false) AS was
             FROM fresh LEFT JOIN told USING (person)
             WHERE told.person IS NULL OR told.total != fresh.total
-               OR told.standing != (fresh.total > {self._limit}) ORDER BY person"""))  # noqa: S608
+               OR told.standing != (fresh.total > {self._limit}) ORDER BY person""")
+        )
         con.register("changed", changed)
         con.execute("DELETE FROM told WHERE person IN (SELECT person FROM changed)")
         con.execute("INSERT INTO told SELECT person, total, standing FROM changed")
         for name in ("asked", "fresh", "changed"):
             con.unregister(name)
-        return {"hub.condition": self._conditions(changed, stamp),
-                "hub.member": self._members(changed, stamp)}
+        return {
+            "hub.condition": self._conditions(changed, stamp),
+            "hub.member": self._members(changed, stamp),
+        }
 
     def _conditions(self, changed: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
         rows = [condition(p, total, now, stamp) for p, total, now, was in changed.rows() if now or was]
@@ -98,10 +104,12 @@ class ToyStage:
         return pl.DataFrame(rows, schema=load.of_topic("hub.member").dtypes)
 
     def adopt(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
-        if topic == "hub.member":       # everybody's total
+        if topic == "hub.member":  # everybody's total
             con.execute("DELETE FROM told")
-            con.register("standing_in", frame.select(
-                "person_key", pl.col("years").list.first().struct.field("self_pay_fen").alias("total")))
+            con.register(
+                "standing_in",
+                frame.select("person_key", pl.col("years").list.first().struct.field("self_pay_fen").alias("total")),
+            )
             con.execute("INSERT INTO told SELECT person_key, total, false FROM standing_in")
             con.unregister("standing_in")
             con.execute("UPDATE told SET standing = true WHERE person IN (SELECT person FROM adopted)")
@@ -127,11 +135,19 @@ def condition(person: str, total: int, standing: bool, stamp: Stamp) -> dict[str
     dtypes = load.of_topic("hub.condition").dtypes
     row: dict[str, Any] = {n: "" if d == pl.String else 0 for n, d in dtypes.items()}
     return row | {
-        "condition_id": f"T01:{person}:2026", "state": "standing" if standing else "ended",
-        "stage": stamp.stage, "state_partition": stamp.state_partition, "epoch": stamp.epoch,
-        "seq": stamp.seq, "rule": "T01",
-        "subject_key": person, "evidence": json.dumps({"total": total}), "baseline": stamp.baseline,
-        "cause": "" if standing else "corrected", "as_of": DAY, "caused_at": stamp.decided_at,
+        "condition_id": f"T01:{person}:2026",
+        "state": "standing" if standing else "ended",
+        "stage": stamp.stage,
+        "state_partition": stamp.state_partition,
+        "epoch": stamp.epoch,
+        "seq": stamp.seq,
+        "rule": "T01",
+        "subject_key": person,
+        "evidence": json.dumps({"total": total}),
+        "baseline": stamp.baseline,
+        "cause": "" if standing else "corrected",
+        "as_of": DAY,
+        "caused_at": stamp.decided_at,
         "decided_at": stamp.decided_at,
     }
 
@@ -139,11 +155,22 @@ def condition(person: str, total: int, standing: bool, stamp: Stamp) -> dict[str
 def member(person: str, total: int, stamp: Stamp) -> dict[str, Any]:
     """A row of hub.member; the household is the person's key backwards."""
     return {
-        "household_key": person[::-1], "person_key": person, "stage": stamp.stage,
-        "state_partition": stamp.state_partition, "epoch": stamp.epoch, "seq": stamp.seq, "present": True,
-        "division": "", "head": False, "alive": True, "tier": "",
-        "years": [{"year": 2026, "self_pay_fen": total, "aided_self_pay_fen": 0}], "severe_disability": False,
-        "wards_severe": 0, "caused_at": stamp.decided_at, "baseline": stamp.baseline,
+        "household_key": person[::-1],
+        "person_key": person,
+        "stage": stamp.stage,
+        "state_partition": stamp.state_partition,
+        "epoch": stamp.epoch,
+        "seq": stamp.seq,
+        "present": True,
+        "division": "",
+        "head": False,
+        "alive": True,
+        "tier": "",
+        "years": [{"year": 2026, "self_pay_fen": total, "aided_self_pay_fen": 0}],
+        "severe_disability": False,
+        "wards_severe": 0,
+        "caused_at": stamp.decided_at,
+        "baseline": stamp.baseline,
     }
 
 
@@ -151,9 +178,19 @@ def bills(rows: Iterable[tuple[str, str, int, int, str]]) -> pl.DataFrame:
     """Settlements of (person, record, version, amount in fen, op)."""
     moment = datetime.now(UTC)
     data = [
-        {"event_id": f"{r}-{v}", "source": "toy", "source_epoch": 1, "record_id": r, "record_version": v,
-         "op": op, "person_key": p, "division": "990101001001", "occurred_at": moment, "published_at": moment,
-         "psn_part_amt_fen": a}
+        {
+            "event_id": f"{r}-{v}",
+            "source": "toy",
+            "source_epoch": 1,
+            "record_id": r,
+            "record_version": v,
+            "op": op,
+            "person_key": p,
+            "division": "990101001001",
+            "occurred_at": moment,
+            "published_at": moment,
+            "psn_part_amt_fen": a,
+        }
         for p, r, v, a, op in rows
     ]
     kinds = load.of_topic("medical.settlement").dtypes
@@ -166,7 +203,8 @@ if __name__ == "__main__":
 
     settings = Settings()
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(process)d %(levelname)s %(message)s"
+    )
     for quiet in ("faust", "mode", "aiokafka", "httpx", "agents.transport"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.info("toy worker starts at %.1f", time.time())

@@ -11,14 +11,35 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 ORDER = ["tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita"]
-LINE = {"tekun": 100_000, "dibao": 500_000, "bianyuan": 1_000_000, "gangxing": 1_000_000, "jiance": 1_000_000,
-        "qita": 1_000_000, "": 1_500_000}
-HOUSE = {"tekun": 200_000, "dibao": 800_000, "bianyuan": 1_500_000, "gangxing": 1_500_000, "jiance": 1_500_000,
-         "qita": 1_500_000, "": 2_500_000}
+LINE = {
+    "tekun": 100_000,
+    "dibao": 500_000,
+    "bianyuan": 1_000_000,
+    "gangxing": 1_000_000,
+    "jiance": 1_000_000,
+    "qita": 1_000_000,
+    "": 1_500_000,
+}
+HOUSE = {
+    "tekun": 200_000,
+    "dibao": 800_000,
+    "bianyuan": 1_500_000,
+    "gangxing": 1_500_000,
+    "jiance": 1_500_000,
+    "qita": 1_500_000,
+    "": 2_500_000,
+}
 YEARLY = {"R01": {"tekun"}, "R02": {"dibao"}, "R03": {"bianyuan", "gangxing", "jiance", "qita"}, "R04": {""}}
 SILENCED_BY_DEATH = {"R01", "R02", "R03", "R04", "R09", "R13"}
-PLACES = ["civil.roster", "civil.household", "medical.insurance", "disability.card", "civil.benefit",
-          "medical.settlement", "vital.life_event"]
+PLACES = [
+    "civil.roster",
+    "civil.household",
+    "medical.insurance",
+    "disability.card",
+    "civil.benefit",
+    "medical.settlement",
+    "vital.life_event",
+]
 LATE_DAYS = 31
 Key = tuple[str, str, str]
 
@@ -53,8 +74,10 @@ class Hub:
     def covered(self, topic: str, division: str) -> bool:
         """Whether a feed covers the place today."""
         assert self.today is not None
-        return any(f["topic"] == topic and f["complete"] and division.startswith(f["prefix"]) and f["since"] <= self.today
-                   for f in self.feeds.values())
+        return any(
+            f["topic"] == topic and f["complete"] and division.startswith(f["prefix"]) and f["since"] <= self.today
+            for f in self.feeds.values()
+        )
 
     def persons(self) -> list[str]:
         """Everybody of whom there is a record."""
@@ -101,8 +124,13 @@ class Person:
         self.held = {e["tier"] for e in self.entries if e["status"] != "refused"}
         self.deaths = [d for d in hub.of("vital.life_event", key) if d["event"] == "death"]
         self.benefits = hub.of("civil.benefit", key)
-        self.running = sorted({b["benefit"] for b in self.benefits
-                               if b["status"] == "active" and within(b["start_on"], b["end_on"], self.today)})
+        self.running = sorted(
+            {
+                b["benefit"]
+                for b in self.benefits
+                if b["status"] == "active" and within(b["start_on"], b["end_on"], self.today)
+            }
+        )
         self.division = self._division()
         self.on_roster = True if self.tier else (False if hub.covered("civil.roster", self.division) else None)
         self.homes = sorted({m["household_key"] for m in hub.of("civil.household", key) if self._lives(m)})
@@ -120,7 +148,9 @@ class Person:
 
     def has(self, benefit: str) -> bool | None:
         """A benefit running today; unknown where nobody would tell."""
-        return True if benefit in self.running else (False if self.hub.covered("civil.benefit", self.division) else None)
+        return (
+            True if benefit in self.running else (False if self.hub.covered("civil.benefit", self.division) else None)
+        )
 
     def paid(self) -> dict[int, tuple[int, int]]:
         """Year to what was paid, and what of it by the day of the year's latest aid."""
@@ -131,16 +161,26 @@ class Person:
                 bills[day.year].append((day, b["psn_part_amt_fen"]))
         found = {}
         for year, of_year in bills.items():
-            aid = [b["granted_on"] for b in self.benefits
-                   if b["benefit"] in ("temporary_aid", "medical_aid") and b["status"] != "stopped"
-                   and b["granted_on"] is not None and b["granted_on"].year == year]
+            aid = [
+                b["granted_on"]
+                for b in self.benefits
+                if b["benefit"] in ("temporary_aid", "medical_aid")
+                and b["status"] != "stopped"
+                and b["granted_on"] is not None
+                and b["granted_on"].year == year
+            ]
             found[year] = (sum(a for _, a in of_year), sum(a for d, a in of_year if aid and d <= max(aid)))
         return found
 
     def aided(self, year: int) -> bool:
         """Aid was granted in the year."""
-        return any(b["benefit"] in ("temporary_aid", "medical_aid") and b["status"] != "stopped"
-                   and b["granted_on"] is not None and b["granted_on"].year == year for b in self.benefits)
+        return any(
+            b["benefit"] in ("temporary_aid", "medical_aid")
+            and b["status"] != "stopped"
+            and b["granted_on"] is not None
+            and b["granted_on"].year == year
+            for b in self.benefits
+        )
 
 
 def local_day(at: datetime) -> date:
@@ -172,19 +212,37 @@ def rows_of(p: Person) -> dict[Key, Row]:
             subject = (not p.on_roster if p.on_roster is not None else None) if rule == "R04" else mine
             level = "red" if step >= 3 else "yellow" if rule == "R04" else "orange"
             found[rule, p.key, str(year)] = Row(
-                both(subject, paid > line, not past, not done, not wrong), done, past, wrong, (level, step, paid, aided))
-    marks = [(i, bool(i["idet_tier"]) and within(i["idet_begndate"], i["idet_enddate"], p.today))
-             for i in p.hub.of("medical.insurance", p.key)]
+                both(subject, paid > line, not past, not done, not wrong),
+                done,
+                past,
+                wrong,
+                (level, step, paid, aided),
+            )
+    marks = [
+        (i, bool(i["idet_tier"]) and within(i["idet_begndate"], i["idet_enddate"], p.today))
+        for i in p.hub.of("medical.insurance", p.key)
+    ]
     for e in p.entries:
-        marked = any(on and i["idet_tier"] == e["tier"] for i, on in marks) or \
-            (False if p.hub.covered("medical.insurance", p.division) else None)
+        marked = any(on and i["idet_tier"] == e["tier"] for i, on in marks) or (
+            False if p.hub.covered("medical.insurance", p.division) else None
+        )
         past = not entry_in_force(e, p.today) or bool(p.deaths)
         found["R09", p.key, e["record_id"]] = Row(
-            both(not past, None if marked is None else not marked), bool(marked), past, False, ("yellow", e["tier"]))
+            both(not past, None if marked is None else not marked),
+            bool(marked),
+            past,
+            False,
+            ("yellow", e["tier"]),
+        )
     for i, on in marks:
         off = None if p.on_roster is None else not p.on_roster
         found["R10", p.key, i["record_id"]] = Row(
-            both(on, bool(p.entries), off, not p.tier), not on, bool(p.tier), False, ("yellow", i["idet_tier"]))
+            both(on, bool(p.entries), off, not p.tier),
+            not on,
+            bool(p.tier),
+            False,
+            ("yellow", i["idet_tier"]),
+        )
     care = p.has("care_subsidy")
     for c in p.hub.of("disability.card", p.key):
         active = c["status"] == "active" and (c["valid_until"] is None or c["valid_until"] >= p.today)
@@ -192,18 +250,30 @@ def rows_of(p: Person) -> dict[Key, Row]:
         past = not active or bool(p.deaths)
         found["R13", p.key, c["record_id"]] = Row(
             both(severe, "tekun" not in p.tiers, None if care is None else not care, not past),
-            bool(care), past, False, ("yellow", c["grade"]))
+            bool(care),
+            past,
+            False,
+            ("yellow", c["grade"]),
+        )
     for d in p.deaths:
         still = [b for b in p.running if b in ("dibao", "tekun", "living_subsidy", "care_subsidy")]
         alive = bool(still) or bool(p.tier)
         found["R32", p.key, d["record_id"]] = Row(alive, not alive, False, False, ("red", tuple(still)))
-        then = {e["tier"] for e in p.entries if e["status"] in ("active", "exited")
-                and within(e["start_on"], e["end_on"], d["event_on"])}
-        funeral: bool | None = any(b["benefit"] == "funeral_subsidy" and b["status"] != "stopped" for b in p.benefits) or \
-            (False if p.hub.covered("civil.benefit", p.division) else None)
+        then = {
+            e["tier"]
+            for e in p.entries
+            if e["status"] in ("active", "exited") and within(e["start_on"], e["end_on"], d["event_on"])
+        }
+        funeral: bool | None = any(
+            b["benefit"] == "funeral_subsidy" and b["status"] != "stopped" for b in p.benefits
+        ) or (False if p.hub.covered("civil.benefit", p.division) else None)
         found["R32F", p.key, d["record_id"]] = Row(
             both(bool(then & {"tekun", "dibao"}), None if funeral is None else not funeral),
-            bool(funeral), False, False, ("yellow", tuple(sorted(then))))
+            bool(funeral),
+            False,
+            False,
+            ("yellow", tuple(sorted(then))),
+        )
     return found
 
 
@@ -225,7 +295,12 @@ def rows_of_households(people: list[Person]) -> dict[Key, Row]:
             done = aided > 0 and quotient(aided, line) >= step
             past = not year_open(year, members[0].today)
             found["H01", home, str(year)] = Row(
-                both(paid > line, not past, not done), done, past, False, ("red" if step >= 3 else "orange", step, paid, aided))
+                both(paid > line, not past, not done),
+                done,
+                past,
+                False,
+                ("red" if step >= 3 else "orange", step, paid, aided),
+            )
     return found
 
 
@@ -263,4 +338,6 @@ def answer(hub: Hub) -> Answer:
     loud = {k: row for k, row in rows.items() if not (k[0] in SILENCED_BY_DEATH and k[1] in dead)}
     return Answer(
         {k: row.shown for k, row in loud.items() if row.holds},
-        {k for k, row in loud.items() if row.holds is None}, rows)
+        {k for k, row in loud.items() if row.holds is None},
+        rows,
+    )

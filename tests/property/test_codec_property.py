@@ -115,9 +115,7 @@ def test_damage_stays_where_it_is(name: str, data: st.DataObject) -> None:
         if value == whole[i]:
             assert i in found.index, "an undamaged message was refused"
     for row, value in zip(found.frame.to_dicts(), [values[i] for i in found.index], strict=True):
-        assert codec.encode(schema, [row], 4)[0] == value, (
-            "accepted although it is not what the row encodes to"
-        )
+        assert codec.encode(schema, [row], 4)[0] == value, "accepted although it is not what the row encodes to"
 
 
 def test_the_strategy_reaches_both_ends_of_time() -> None:

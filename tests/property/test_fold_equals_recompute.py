@@ -38,25 +38,56 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
     match topic:
         case "medical.settlement":
             return {
-                "setl_time": pick([datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 12, 31, 15, 59, tzinfo=UTC),
-                                   datetime(2026, 12, 31, 16, 0, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)]),
-                "psn_part_amt_fen": pick([100_000, 100_001, 500_001, 1_200_000, 1_600_000, 4_600_000, -500_000, -1_600_000]),
-                "vali_flag": pick(["1", "1", "1", "1", "0", None])}
+                "setl_time": pick(
+                    [
+                        datetime(2026, 3, 1, tzinfo=UTC),
+                        datetime(2026, 12, 31, 15, 59, tzinfo=UTC),
+                        datetime(2026, 12, 31, 16, 0, tzinfo=UTC),
+                        datetime(2026, 10, 1, tzinfo=UTC),
+                    ]
+                ),
+                "psn_part_amt_fen": pick(
+                    [100_000, 100_001, 500_001, 1_200_000, 1_600_000, 4_600_000, -500_000, -1_600_000]
+                ),
+                "vali_flag": pick(["1", "1", "1", "1", "0", None]),
+            }
         case "civil.roster":
-            return {"tier": pick(TIERS), "status": pick(["active", "active", "active", "exited", "refused"]),
-                    "start_on": pick(PAST), "end_on": pick(ENDS)}
+            return {
+                "tier": pick(TIERS),
+                "status": pick(["active", "active", "active", "exited", "refused"]),
+                "start_on": pick(PAST),
+                "end_on": pick(ENDS),
+            }
         case "civil.household":
-            return {"household_key": pick(["h1", "h2", "h3"]), "head": pick([True, False]),
-                    "joined_on": pick([None, *PAST]), "left_on": pick(ENDS)}
+            return {
+                "household_key": pick(["h1", "h2", "h3"]),
+                "head": pick([True, False]),
+                "joined_on": pick([None, *PAST]),
+                "left_on": pick(ENDS),
+            }
         case "civil.benefit":
-            return {"benefit": pick(["dibao", "temporary_aid", "medical_aid", "care_subsidy", "funeral_subsidy"]),
-                    "status": pick(["active", "active", "stopped", "paid"]), "granted_on": pick([None, *PAST]),
-                    "start_on": pick(PAST), "end_on": pick(ENDS)}
+            return {
+                "benefit": pick(["dibao", "temporary_aid", "medical_aid", "care_subsidy", "funeral_subsidy"]),
+                "status": pick(["active", "active", "stopped", "paid"]),
+                "granted_on": pick([None, *PAST]),
+                "start_on": pick(PAST),
+                "end_on": pick(ENDS),
+            }
         case "medical.insurance":
-            return {"insured": True, "idet_tier": pick([None, *TIERS]), "idet_begndate": pick(PAST), "idet_enddate": pick(ENDS)}
+            return {
+                "insured": True,
+                "idet_tier": pick([None, *TIERS]),
+                "idet_begndate": pick(PAST),
+                "idet_enddate": pick(ENDS),
+            }
         case "disability.card":
-            return {"category": pick([4, 5, 6]), "grade": pick([1, 2, 3, 4]), "guardian_key": pick([None, *PERSONS]),
-                    "status": pick(["active", "active", "active", "cancelled"]), "valid_until": pick(ENDS)}
+            return {
+                "category": pick([4, 5, 6]),
+                "grade": pick([1, 2, 3, 4]),
+                "guardian_key": pick([None, *PERSONS]),
+                "status": pick(["active", "active", "active", "cancelled"]),
+                "valid_until": pick(ENDS),
+            }
     return {"event": pick(["death", "death", "moved"]), "event_on": pick(PAST)}
 
 
@@ -66,13 +97,19 @@ def record(chance: random.Random, by: int) -> dict[str, Any]:
     topic = pick([*TOPICS[:-1], *TOPICS[:-1], *TOPICS[:-1], "medical.settlement", "vital.life_event"])
     source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
     return {
-        "topic": topic, "person": pick(PERSONS), "source": source,
+        "topic": topic,
+        "person": pick(PERSONS),
+        "source": source,
         # Two sources may count bills alike; an id that becomes an episode is the department's own key.
         "record_id": number if topic == "medical.settlement" else f"{source}{number}",
-        "epoch": 2 if chance.random() < by / 100 else 1, "version": max(1, by + chance.randint(-3, 2)), "lane": pick([0, 1, 1]),
+        "epoch": 2 if chance.random() < by / 100 else 1,
+        "version": max(1, by + chance.randint(-3, 2)),
+        "lane": pick([0, 1, 1]),
         "op": pick(["create", "update", "update", "snapshot", "update", "update", "delete"]),
         "division": pick(["990101001001", "990101001001", "990101002002", "990102001001", ""]),
-        "occurred_at": datetime(2026, 1, pick([1, 2, 3]), tzinfo=UTC), **fields(topic, pick)}
+        "occurred_at": datetime(2026, 1, pick([1, 2, 3]), tzinfo=UTC),
+        **fields(topic, pick),
+    }
 
 
 def sequence(chance: random.Random, length: int) -> list[Step]:
@@ -84,10 +121,20 @@ def sequence(chance: random.Random, length: int) -> list[Step]:
             case 0:
                 steps.append(("tick", by * 8 + chance.randint(-10, 10)))
             case 1:
-                steps.append(("feed", {
-                    "source": chance.choice(["s0", "s0", "s1"]), "topic": chance.choice(FEEDS), "epoch": 1, "seq": by + 2,
-                    "prefix": chance.choice(["", "9901", "990102"]), "complete": chance.random() < 0.6,
-                    "since": chance.choice([date(2020, 1, 1), date(2026, 12, 1)])}))
+                steps.append(
+                    (
+                        "feed",
+                        {
+                            "source": chance.choice(["s0", "s0", "s1"]),
+                            "topic": chance.choice(FEEDS),
+                            "epoch": 1,
+                            "seq": by + 2,
+                            "prefix": chance.choice(["", "9901", "990102"]),
+                            "complete": chance.random() < 0.6,
+                            "since": chance.choice([date(2020, 1, 1), date(2026, 12, 1)]),
+                        },
+                    )
+                )
             case 2:
                 steps.append(("restart", None))
             case 3:
@@ -109,8 +156,18 @@ class Run:
         self.said: dict[str, tuple[Any, ...]] = {}
         self.tick(0)
         for topic in FEEDS:
-            self.step("feed", {"source": "s0", "topic": topic, "prefix": "9901", "epoch": 1, "seq": 1, "complete": True,
-                               "since": date(2020, 1, 1)})
+            self.step(
+                "feed",
+                {
+                    "source": "s0",
+                    "topic": topic,
+                    "prefix": "9901",
+                    "epoch": 1,
+                    "seq": 1,
+                    "complete": True,
+                    "since": date(2020, 1, 1),
+                },
+            )
 
     def step(self, kind: str, what: Any) -> None:
         """Do one step on both sides."""
@@ -158,7 +215,9 @@ class Run:
         self.before = now
 
     def _nothing_spurious(self, row: dict[str, Any]) -> None:
-        content = tuple(row[c] for c in ("state", "level", "step", "tier", "division", "household_key", "evidence", "thresholds"))
+        content = tuple(
+            row[c] for c in ("state", "level", "step", "tier", "division", "household_key", "evidence", "thresholds")
+        )
         if row["state"] == "ended":
             assert self.said.pop(row["condition_id"], None) is not None
         else:
@@ -168,24 +227,49 @@ class Run:
 
 def frame(topic: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Rows of the oracle as the stage wants them."""
-    return frame_of(topic, [{
-        **row, "event_id": "e", "source_epoch": row["epoch"], "record_version": row["version"],
-        "person_key": row["person"], "published_at": datetime(2026, 11, 1, tzinfo=UTC)} for row in rows])
+    return frame_of(
+        topic,
+        [
+            {
+                **row,
+                "event_id": "e",
+                "source_epoch": row["epoch"],
+                "record_version": row["version"],
+                "person_key": row["person"],
+                "published_at": datetime(2026, 11, 1, tzinfo=UTC),
+            }
+            for row in rows
+        ],
+    )
 
 
 def positioned(topic: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """With lane, partition and offset."""
     return frame(topic, rows).with_columns(
-        _lane=pl.Series([r["lane"] for r in rows], dtype=pl.Int8), _partition=pl.lit(0, pl.Int32),
-        _offset=pl.Series([r["offset"] for r in rows], dtype=pl.Int64))
+        _lane=pl.Series([r["lane"] for r in rows], dtype=pl.Int8),
+        _partition=pl.lit(0, pl.Int32),
+        _offset=pl.Series([r["offset"] for r in rows], dtype=pl.Int64),
+    )
 
 
 def beats(given_feeds: list[dict[str, Any]]) -> pl.DataFrame:
     """Heartbeats."""
-    return pl.DataFrame([{
-        "source": f["source"], "topic": f["topic"], "source_epoch": f["epoch"], "seq": f["seq"],
-        "division_prefix": f["prefix"], "covers_from": f["since"], "complete": f["complete"], "position": "",
-        "sent_at": datetime(2026, 11, 1, tzinfo=UTC)} for f in given_feeds])
+    return pl.DataFrame(
+        [
+            {
+                "source": f["source"],
+                "topic": f["topic"],
+                "source_epoch": f["epoch"],
+                "seq": f["seq"],
+                "division_prefix": f["prefix"],
+                "covers_from": f["since"],
+                "complete": f["complete"],
+                "position": "",
+                "sent_at": datetime(2026, 11, 1, tzinfo=UTC),
+            }
+            for f in given_feeds
+        ]
+    )
 
 
 def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
@@ -193,11 +277,15 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
     found: dict[oracle.Key, tuple[Any, ...]] = {}
     for con in trial.connections:
         for rule, subject, episode, level, step, evidence in con.execute(
-            "select rule, subject, episode, level, step, evidence from verdict where holds").fetchall():
+            "select rule, subject, episode, level, step, evidence from verdict where holds"
+        ).fetchall():
             e = json.loads(evidence)
             shown = {
-                "R09": lambda e: (e["entry_tier"],), "R10": lambda e: (e["mark_tier"],), "R13": lambda e: (e["grade"],),
-                "R32": lambda e: (tuple(e["running_benefits"]),), "R32F": lambda e: (tuple(e["tiers_at_death"]),),
+                "R09": lambda e: (e["entry_tier"],),
+                "R10": lambda e: (e["mark_tier"],),
+                "R13": lambda e: (e["grade"],),
+                "R32": lambda e: (tuple(e["running_benefits"]),),
+                "R32F": lambda e: (tuple(e["tiers_at_death"]),),
             }.get(rule, lambda e, step=step: (step, e["self_pay_fen"], e["aided_self_pay_fen"]))(e)
             found[rule, subject, episode] = (level, *shown)
     return found
@@ -211,9 +299,15 @@ def unknown(trial: Trial) -> set[oracle.Key]:
 def everything(trial: Trial) -> list[Any]:
     """All that a state says and has published, order left out."""
     persons, households = trial.connections
-    return [sorted(con.execute(f"select * from {table}").fetchall(), key=repr) for con, table in (
-        (persons, "verdict"), (households, "verdict"), (persons, "published_hub_member"),
-        (persons, "published_hub_relation"))]
+    return [
+        sorted(con.execute(f"select * from {table}").fetchall(), key=repr)
+        for con, table in (
+            (persons, "verdict"),
+            (households, "verdict"),
+            (persons, "published_hub_member"),
+            (persons, "published_hub_relation"),
+        )
+    ]
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from agents.assignor import CopartitionAssignor, share
 
 MEMBERS = st.dictionaries(
-    st.text("abcdef", min_size=1, max_size=3), st.frozensets(st.integers(0, 15)), min_size=1, max_size=6)
+    st.text("abcdef", min_size=1, max_size=3), st.frozensets(st.integers(0, 15)), min_size=1, max_size=6
+)
 
 
 @settings(deadline=None)
@@ -40,4 +41,4 @@ def test_topics_are_assigned_together() -> None:
     result = CopartitionAssignor.assign(cluster, {"a": member, "b": member})
     assert dict(result["a"].assignment) == {"x": [0, 2], "y": [0, 2], "z": [0]}
     assert dict(result["b"].assignment) == {"x": [1], "y": [1]}
-    assert result["a"].encode()     # the wire format takes it
+    assert result["a"].encode()  # the wire format takes it

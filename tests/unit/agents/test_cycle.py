@@ -29,8 +29,14 @@ def part(topic: str, start: int, end: int, offsets: list[int] | None = None) -> 
 def test_records_below_the_position_are_dropped(state: PartitionState) -> None:
     with state.transaction():
         state.move({"medical.settlement": 10})
-    batches = _batches(state, [part("medical.settlement", 0, 5), part("medical.settlement", 5, 12),
-                               part("medical.settlement", 12, 15)])
+    batches = _batches(
+        state,
+        [
+            part("medical.settlement", 0, 5),
+            part("medical.settlement", 5, 12),
+            part("medical.settlement", 12, 15),
+        ],
+    )
     assert [list(p.offsets) for b in batches for p in b.parts] == [[10, 11], [12, 13, 14]]
 
 
@@ -41,21 +47,39 @@ def test_a_gap_in_a_log_without_gaps_stops(state: PartitionState) -> None:
         _batches(state, [part("medical.settlement", 11, 15)])
     with pytest.raises(GapError):
         _batches(state, [part("medical.settlement", 10, 15, [10, 12])])
-    assert _batches(state, [part("hub.member", 11, 15, [12])])      # compacted
+    assert _batches(state, [part("hub.member", 11, 15, [12])])  # compacted
 
 
 def condition(offset: int, epoch: int, who: str = "R01:p:2026") -> dict[str, object]:
-    return {"condition_id": who, "state": "standing", "stage": "persons", "state_partition": 0,
-            "epoch": epoch, "_offset": offset}
+    return {
+        "condition_id": who,
+        "state": "standing",
+        "stage": "persons",
+        "state_partition": 0,
+        "epoch": epoch,
+        "_offset": offset,
+    }
 
 
 def test_readers_refuse_an_owner_that_was_followed_by_another() -> None:
-    kinds = {"condition_id": pl.String, "state": pl.String, "stage": pl.String, "state_partition": pl.Int32,
-             "epoch": pl.Int64, "_offset": pl.Int64}
-    frame = pl.DataFrame([
-        condition(5, 0, "owner:persons:0"), condition(6, 5), condition(7, 0, "owner:persons:0"),
-        condition(8, 5), condition(9, 7),
-    ], schema=kinds)
+    kinds = {
+        "condition_id": pl.String,
+        "state": pl.String,
+        "stage": pl.String,
+        "state_partition": pl.Int32,
+        "epoch": pl.Int64,
+        "_offset": pl.Int64,
+    }
+    frame = pl.DataFrame(
+        [
+            condition(5, 0, "owner:persons:0"),
+            condition(6, 5),
+            condition(7, 0, "owner:persons:0"),
+            condition(8, 5),
+            condition(9, 7),
+        ],
+        schema=kinds,
+    )
     rows, epochs = accepted(frame, "hub.condition-0", {})
     assert rows["_offset"].to_list() == [6, 9]
     assert epochs == {("hub.condition-0", "persons", 0): 7}

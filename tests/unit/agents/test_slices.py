@@ -21,8 +21,7 @@ def slice_of(start: int, end: int, offsets: list[int] | None = None) -> Slice:
 
 class FakeBatch(list[SimpleNamespace]):
     def __init__(self, base: int, offsets: list[int], *, control: bool = False, good: bool = True) -> None:
-        super().__init__(
-            SimpleNamespace(offset=o, key=b"k%d" % o, value=b"v%d" % o, timestamp=o * 10) for o in offsets)
+        super().__init__(SimpleNamespace(offset=o, key=b"k%d" % o, value=b"v%d" % o, timestamp=o * 10) for o in offsets)
         self.base_offset = base
         self.next_offset = (offsets[-1] if offsets else base) + 1
         self.is_control_batch = control
@@ -130,6 +129,6 @@ def test_repeated_records_are_dropped_and_lost_ones_asked_again() -> None:
     late = slice_of(120, 130)
     assert ledger.accept(late) is None
     assert ledger.lost(late) == 100
-    again = ledger.accept(late)     # the log itself begins later
+    again = ledger.accept(late)  # the log itself begins later
     assert again is not None
     assert again.hole

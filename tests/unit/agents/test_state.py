@@ -133,7 +133,7 @@ def test_snapshots_bring_back_a_lost_file(place: Place, snapshots: Snapshots) ->
         snapshots.store(snapshots.copy_aside(state), place.stem)
     held = "import duckdb, sys; duckdb.connect(sys.argv[1])"
     other = subprocess.run([sys.executable, "-c", held, str(state.path)], capture_output=True, check=False)
-    assert b"lock" in other.stderr      # copying did not lose the lock
+    assert b"lock" in other.stderr  # copying did not lose the lock
     state.close()
     assert len(snapshots.of(place.stem)) == KEEP
     place.file(1).unlink()

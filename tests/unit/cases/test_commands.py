@@ -66,9 +66,7 @@ def test_a_key_of_another_case_is_no_answer(docket: Docket, case: Case, command:
         ({"command": "burn"}, "bad_command"),
     ],
 )
-def test_refusals(
-    docket: Docket, case: Case, command: Order, changes: dict[str, object], refusal: str
-) -> None:
+def test_refusals(docket: Docket, case: Case, command: Order, changes: dict[str, object], refusal: str) -> None:
     event = handle(docket, replace(command(0, case.case_id, 1), **changes))  # type: ignore[arg-type]
     assert (event.event, event.refusal, event.event_id) == ("refused", refusal, "c0")
     assert docket.cases[case.case_id].version == 1

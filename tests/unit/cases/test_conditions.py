@@ -64,9 +64,7 @@ def test_the_household_joins_within_the_window(condition: Make, policy: Policy) 
 
 
 def test_exclusion_does_not_join_entry(condition: Make, policy: Policy) -> None:
-    events = run(
-        Docket(), policy, condition(0), condition(1, rule="R32", rule_class="exclusion", episode="d1")
-    )
+    events = run(Docket(), policy, condition(0), condition(1, rule="R32", rule_class="exclusion", episode="d1"))
     assert [e.event for e in events] == ["opened", "opened"]
 
 
@@ -111,9 +109,7 @@ def test_an_alert_closes_when_its_last_condition_ends(condition: Make, policy: P
 
 
 @pytest.mark.parametrize("ending_first", [True, False])
-def test_a_rule_that_takes_over_goes_on_in_the_same_case(
-    condition: Make, policy: Policy, ending_first: bool
-) -> None:
+def test_a_rule_that_takes_over_goes_on_in_the_same_case(condition: Make, policy: Policy, ending_first: bool) -> None:
     old, new = condition(0), condition(2, rule="R02", tier="dibao")
     over = [ended(old, 1, "superseded", "R02"), new]
     events = run(Docket(), policy, old, *(over if ending_first else reversed(over)))

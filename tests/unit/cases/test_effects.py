@@ -35,9 +35,7 @@ def names(commands: list[list[str]], command: str) -> list[list[str]]:
     return [c[1:] for c in commands if c[0] == command]
 
 
-def run(
-    *rows: dict[str, Any], before: dict[str, Any] | None = None, epoch: int = -1
-) -> tuple[CaseEffects, Any]:
+def run(*rows: dict[str, Any], before: dict[str, Any] | None = None, epoch: int = -1) -> tuple[CaseEffects, Any]:
     effects = CaseEffects(KEYS, {"c1": before}, epoch, now=2000)
     for row in rows:
         effects.read(row)

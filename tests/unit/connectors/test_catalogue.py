@@ -26,9 +26,7 @@ def test_every_department_topic_has_one_feed() -> None:
 
 
 def test_an_override_replaces_only_its_keys(tmp_path: Path) -> None:
-    path = given(
-        tmp_path, yaml.safe_dump({"database": "x", "feeds": [{"source": "medical.setl_d", "epoch": 2}]})
-    )
+    path = given(tmp_path, yaml.safe_dump({"database": "x", "feeds": [{"source": "medical.setl_d", "epoch": 2}]}))
     read = load("medical", path)
     assert (read.database, read.feeds[0].epoch, read.feeds[0].table) == ("x", 2, "setl_d")
     assert len(read.feeds) == 2

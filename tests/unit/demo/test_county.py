@@ -44,9 +44,7 @@ def test_the_roster_has_its_share_and_its_mix(some: county.County) -> None:
     active = chance.filter(pl.col("status").eq("active") | pl.col("exit_reason").eq("02"))
     assert active["person"].n_unique() / 20_000 == pytest.approx(0.047, rel=0.05)
     total = sum(civil.TIER_MILLIONS.values())
-    mix = dict(
-        active.unique("person", keep="first", maintain_order=True)["tier_code"].value_counts().iter_rows()
-    )
+    mix = dict(active.unique("person", keep="first", maintain_order=True)["tier_code"].value_counts().iter_rows())
     for tier, millions in civil.TIER_MILLIONS.items():
         assert mix[tier] / active["person"].n_unique() == pytest.approx(millions / total, abs=0.02)
 
@@ -94,9 +92,6 @@ def test_the_stream_has_every_kind_of_change(some: county.County) -> None:
     assert any(c.late for c in changes)
     assert len({c.begins for c in changes if c.begins}) >= 150
     nobody = sum(
-        1
-        for c in changes
-        for s, p in c.statements
-        if s.startswith("INSERT INTO setl_d") and p[3] in keys.BAD_IDS
+        1 for c in changes for s, p in c.statements if s.startswith("INSERT INTO setl_d") and p[3] in keys.BAD_IDS
     )
     assert nobody > 20 and some.unidentified < stream.unidentified <= some.unidentified + nobody

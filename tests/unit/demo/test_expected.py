@@ -18,8 +18,7 @@ A, B, C, D = "990101196001010015", "990101196001010023", "990101196001010031", "
 def tables(**rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     """All tables, empty except for the rows given; columns left out are null."""
     return {
-        name: pl.DataFrame(rows.get(name, []), schema=schema, orient="row")
-        for name, schema in expected.SCHEMAS.items()
+        name: pl.DataFrame(rows.get(name, []), schema=schema, orient="row") for name, schema in expected.SCHEMAS.items()
     }
 
 
@@ -33,9 +32,7 @@ def bill(id_number: str, amount: str, day: str = "2026-03-01", **more: Any) -> d
     }
 
 
-def entry(
-    id_number: str, tier: str, start: str = "2025-01-01", end: str | None = None, **more: Any
-) -> dict[str, Any]:
+def entry(id_number: str, tier: str, start: str = "2025-01-01", end: str | None = None, **more: Any) -> dict[str, Any]:
     return {
         "entry_id": f"E{tier}{start}",
         "id_number": id_number,
@@ -60,9 +57,7 @@ def aid(id_number: str, day: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def gift(
-    id_number: str, code: str, start: str = "2026-01-01", end: str | None = None, **more: Any
-) -> dict[str, Any]:
+def gift(id_number: str, code: str, start: str = "2026-01-01", end: str | None = None, **more: Any) -> dict[str, Any]:
     return {
         "benefit_id": f"B{code}",
         "id_number": id_number,
@@ -141,9 +136,7 @@ def standing(found: dict[str, pl.DataFrame], *rules: str, today: date = TODAY) -
 )
 def test_the_line_of_each_tier(tier: str | None, rule: str, at_line: str, level: str) -> None:
     roster = [entry(A, tier), entry(B, tier)] if tier else []
-    found = tables(
-        setl_d=[bill(A, at_line), bill(B, at_line), bill(B, "0.01", "2026-05-01")], low_income_member=roster
-    )
+    found = tables(setl_d=[bill(A, at_line), bill(B, at_line), bill(B, "0.01", "2026-05-01")], low_income_member=roster)
     amount = int(at_line.replace(".", "")) + 1
     assert standing(found, "R01", "R02", "R03", "R04") == [(rule, B, "2026", level, amount)]
 
@@ -252,9 +245,7 @@ def test_a_household_goes_by_the_tier_of_its_living_members() -> None:
     homes = [member(i, "H1") for i in (A, B, C)]
     alive = tables(setl_d=bills, household_member=homes, low_income_member=roster)
     assert standing(alive, "H01") == [("H01", "H1", "2026", "red", 800_001)]
-    dead = tables(
-        setl_d=bills, household_member=homes, low_income_member=roster, life_event=[death(A, "2026-05-01")]
-    )
+    dead = tables(setl_d=bills, household_member=homes, low_income_member=roster, life_event=[death(A, "2026-05-01")])
     assert standing(dead, "H01") == [("H01", "H1", "2026", "orange", 800_001)]
 
 
@@ -334,9 +325,7 @@ def test_a_leaver_who_is_still_marked() -> None:
         (4, 1, {"valid_until": date(2026, 11, 21)}, False),
     ],
 )
-def test_which_cards_earn_the_care_subsidy(
-    category: int, grade: int, more: dict[str, Any], stands: bool
-) -> None:
+def test_which_cards_earn_the_care_subsidy(category: int, grade: int, more: dict[str, Any], stands: bool) -> None:
     assert len(standing(tables(disabled_card=[card(A, category, grade, **more)]), "R13")) == stands
 
 
@@ -411,9 +400,7 @@ def test_a_check_digit_of_ten_is_an_x_in_either_case() -> None:
     assert [r[1] for r in standing(found)] == [D]
 
 
-@pytest.mark.parametrize(
-    "bad", [None, "", "   ", "99010119600101", "990101196001010016", "990101196013010012", "无"]
-)
+@pytest.mark.parametrize("bad", [None, "", "   ", "99010119600101", "990101196001010016", "990101196013010012", "无"])
 def test_records_without_a_usable_number_are_counted_and_decide_nothing(bad: str | None) -> None:
     found = tables(
         setl_d=[bill(bad, "90000.00")],

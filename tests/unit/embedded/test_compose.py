@@ -100,9 +100,7 @@ def test_the_same_versions_as_embedded() -> None:
 
 
 def test_every_process_of_the_hub_is_a_service(tmp_path: Path) -> None:
-    embedded = {
-        tuple(c.arguments) for c in hub(fresh(tmp_path), Ports(tmp_path / "p")) if hasattr(c, "arguments")
-    }
+    embedded = {tuple(c.arguments) for c in hub(fresh(tmp_path), Ports(tmp_path / "p")) if hasattr(c, "arguments")}
     composed = {tuple(s["command"]) for s in SERVICES.values() if s["image"].startswith("${HUB_IMAGE")}
     assert composed == embedded | {("init",)}
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]

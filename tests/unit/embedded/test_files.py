@@ -70,9 +70,7 @@ def test_a_password_is_never_shown(url: str, shown: str) -> None:
 def test_settings_take_the_urls_of_what_runs(tmp_path: Path) -> None:
     me = psutil.Process()
     (tmp_path / "run").mkdir()
-    run = runfile.RunFile(
-        me.pid, me.create_time(), True, {"kafka": "k:1", "redis": "redis://r", "gateway": "http://g"}
-    )
+    run = runfile.RunFile(me.pid, me.create_time(), True, {"kafka": "k:1", "redis": "redis://r", "gateway": "http://g"})
     runfile.write(tmp_path, run)
     found = runfile.connected(fresh(tmp_path, kafka="mine:1"))
     assert (found.kafka, found.redis) == ("mine:1", "redis://r")

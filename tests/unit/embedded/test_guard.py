@@ -86,9 +86,7 @@ def test_another_user_passes_a_closed_folder_only_where_asked(tmp_path: Path) ->
 @root_on_linux
 def test_that_user_may_not_write_there() -> None:
     guard = [sys.executable, "-IS", str(GUARD), str(os.getpid()), "9", "65534", "1", "--"]
-    done = subprocess.run(
-        [*guard, "/bin/grep", "CapEff", "/proc/self/status"], capture_output=True, check=True
-    )
+    done = subprocess.run([*guard, "/bin/grep", "CapEff", "/proc/self/status"], capture_output=True, check=True)
     assert int(done.stdout.split()[1], 16) == 1 << 2  # CAP_DAC_READ_SEARCH and nothing else
 
 
@@ -98,9 +96,7 @@ def test_the_watchdog_ends_what_the_run_file_names(tmp_path: Path) -> None:
     run = tmp_path / "stack.json"
     named = [(child.pid, SLEEP), (other.pid, "another program"), (0, "")]
     run.write_text(json.dumps({"processes": [{"pid": pid, "mark": mark} for pid, mark in named]}))
-    watchdog = subprocess.Popen(
-        [sys.executable, "-IS", str(GUARD), "--watch", str(run)], stdin=subprocess.PIPE
-    )
+    watchdog = subprocess.Popen([sys.executable, "-IS", str(GUARD), "--watch", str(run)], stdin=subprocess.PIPE)
     try:
         assert watchdog.stdin is not None
         time.sleep(0.2)

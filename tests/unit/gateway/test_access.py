@@ -20,9 +20,7 @@ AUDITOR = Actor("a", "auditor", "civil", "990101")
 STRANGER = Actor("s", "root", "civil", "")
 
 
-def case(
-    kind: str = "alert", department: str = "civil", division: str = "990101001001", state: str = "open"
-) -> Any:
+def case(kind: str = "alert", department: str = "civil", division: str = "990101001001", state: str = "open") -> Any:
     return {"kind": kind, "department": department, "division": division, "state": state}
 
 
@@ -60,9 +58,7 @@ def test_actions_follow_the_state() -> None:
 def test_lists_lie_within_the_scope() -> None:
     (only,) = access.inboxes(KEYS, TOWN, "alert", "active", None, "")
     assert only == "t.d:inbox:alert:civil:open:990101001"
-    assert access.inboxes(KEYS, COUNTY, "alert", "closed", None, "99010100") == [
-        "t.d:inbox:alert:civil:closed:990101"
-    ]
+    assert access.inboxes(KEYS, COUNTY, "alert", "closed", None, "99010100") == ["t.d:inbox:alert:civil:closed:990101"]
     assert access.inboxes(KEYS, MEDICAL, "task", "active", None, "") == ["t.d:inbox:task:medical:open:990101"]
     for actor, kind, department, division in (
         (TOWN, "alert", None, "990101"),

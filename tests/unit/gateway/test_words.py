@@ -30,9 +30,7 @@ HELD = {
     "as_of": "2026-03-02",
     "evidence": json.dumps({"year": 2026, "self_pay_fen": 150001, "bills": 2, "household_key": "secret"}),
     "thresholds": json.dumps({"annual_self_pay_fen": {"value": 100000, "from": "2020-01-01"}}),
-    "records": json.dumps(
-        [{"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1", "x": 1}]
-    ),
+    "records": json.dumps([{"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1", "x": 1}]),
 }
 
 
@@ -43,9 +41,7 @@ def test_a_condition_is_said_in_two_languages_and_without_keys() -> None:
     assert "1,000.00元" in shown["sentence_zh"]
     assert "secret" not in json.dumps(shown)
     assert "aaaa" not in json.dumps(shown)
-    assert shown["records"] == [
-        {"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1"}
-    ]
+    assert shown["records"] == [{"topic": "medical.settlement", "partition": 0, "offset": 3, "record_id": "S1"}]
 
 
 def test_every_rule_can_be_said() -> None:
@@ -96,9 +92,7 @@ def test_users_are_kept_hashed_and_checked(tmp_path: Path) -> None:
         ("county", "civil", "9901x1"),
     ],
 )
-def test_a_user_that_does_not_fit_is_refused(
-    tmp_path: Path, role: str, department: str, division: str
-) -> None:
+def test_a_user_that_does_not_fit_is_refused(tmp_path: Path, role: str, department: str, division: str) -> None:
     with pytest.raises(ValidationError):
         Users(tmp_path).put("wang", "correct horse", "王", role, department, division)
 

@@ -56,9 +56,7 @@ def test_rows_come_back_as_they_went(count: int) -> None:
 def test_every_schema_packs_the_same_bytes_by_row_and_by_column(name: str) -> None:
     schema = load.schema(name)
     base = samples.row_of(schema)
-    bare = {
-        f.name: None if f.nullable else [] if f.node.kind == "array" else base[f.name] for f in schema.fields
-    }
+    bare = {f.name: None if f.nullable else [] if f.node.kind == "array" else base[f.name] for f in schema.fields}
     many = {f.name: base[f.name] * 3 if f.node.kind == "array" else base[f.name] for f in schema.fields}
     some = [base, bare, many] * 30
     by_row = [codec.encode(schema, [row], 1)[0] for row in some]
@@ -111,9 +109,7 @@ BODY = GOOD[5:]
     ids=str,
 )
 @pytest.mark.parametrize("count", [6, 12, 700])
-def test_a_bad_message_is_named_and_its_neighbours_survive(
-    value: bytes | None, reason: str, count: int
-) -> None:
+def test_a_bad_message_is_named_and_its_neighbours_survive(value: bytes | None, reason: str, count: int) -> None:
     found = good_neighbours(value, count=count)
     assert found.reason == reason or (reason == "undecodable" and found.reason == "truncated"), found
     assert found.detail

@@ -35,9 +35,7 @@ def test_a_sample_belongs_to_todays_schema(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "old"), [(n, s) for n, s, _, _ in samples.history()] or [("hub.tick", None)]
-)
+@pytest.mark.parametrize(("name", "old"), [(n, s) for n, s, _, _ in samples.history()] or [("hub.tick", None)])
 def test_earlier_versions_and_todays_read_each_other(name: str, old: load.Schema | None) -> None:
     today = load.schema(name)
     assert evolve.clashes(old or today, today) == []
