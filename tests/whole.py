@@ -41,7 +41,6 @@ class Whole:
     secrets: Secrets
     client: redis.Redis
     keys: RedisKeys
-    stop: Callable[[], None]
 
     def execute(self, department: str, statement: str, **values: Any) -> None:
         """Run one statement in a department's database, committed."""
@@ -110,16 +109,9 @@ def whole_hub(stack: Settings) -> Iterator[Whole]:
         connectors = exits.enter_context(Connectors(up, departments))
         connectors.start()
         client = exits.enter_context(redis.Redis.from_url(up.redis))
-        whole = Whole(
-            up,
-            departments,
-            connectors,
-            Hub(up),
-            Secrets.load(up.secrets_dir),
-            client,
-            RedisKeys(up.namespace),
-            exits.close,
-        )
+        hub = Hub(up)
+        exits.callback(hub.close)
+        whole = Whole(up, departments, connectors, hub, Secrets.load(up.secrets_dir), client, RedisKeys(up.namespace))
         whole.wait(connectors.loaded, "the first load is not over")
         yield whole
 

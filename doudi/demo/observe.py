@@ -91,6 +91,10 @@ class Hub:
         self._redis = redis.Redis.from_url(settings.redis)
         self._keys = RedisKeys(settings.namespace)
 
+    def close(self) -> None:
+        """Close the connection to Redis."""
+        self._redis.close()
+
     def ends(self, names: Iterable[str]) -> dict[tuple[str, int], int]:
         """Next offset of every partition of these topics."""
         wanted = {

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-
-import pytest
 
 from schemas.codec import encode
 from schemas.load import of_topic
 from tests.ids import test_id
-from tests.whole import VILLAGE, Whole, whole_hub
+from tests.whole import VILLAGE, Whole
 from wire.kafka import Publisher
 from wire.registry import Registry
-from wire.settings import Settings
 
 LOCAL = dt.timezone(dt.timedelta(hours=8))
 TODAY = dt.datetime.now(LOCAL).date()
 YEAR = str(TODAY.year)
-
-
-@pytest.fixture(scope="module")
-def whole(stack: Settings) -> Iterator[Whole]:
-    with whole_hub(stack) as running:
-        yield running
 
 
 def enter(whole: Whole, number: int, tier: str = "dibao") -> str:

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import struct
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from domain.sealing import open_sealed
 from doudi.embedded import runfile
 from schemas.codec import decode, encode
 from schemas.load import of_topic
 from tests.ids import test_id
-from tests.whole import VILLAGE, Whole, whole_hub
+from tests.whole import VILLAGE, Whole
 from wire.kafka import Publisher, read_all
 from wire.registry import Registry
-from wire.settings import Settings
 
 NOW = dt.datetime.now(dt.UTC)
-
-
-@pytest.fixture(scope="module")
-def whole(stack: Settings) -> Iterator[Whole]:
-    with whole_hub(stack) as running:
-        yield running
 
 
 def settlement(person: str, key: str, fen: int) -> dict[str, object]:
