@@ -59,18 +59,19 @@ def is_working_day(day: date, extension: Path | None = None) -> bool:
     if not _first_year() <= day.year <= _last_year():
         raise CalendarError(
             f"no working days known for {day.year}: the calendar library ends with {_last_year()}; "
-            f"add rules/calendar/{day.year}.yaml with the announced holidays, or set DOUDI_CALENDAR")
+            f"add rules/calendar/{day.year}.yaml with the announced holidays, or set DOUDI_CALENDAR"
+        )
     return bool(chinese_calendar.is_workday(day))
 
 
 @cache
 def _first_year() -> int:
-    return min(d.year for d in constants.holidays)
+    return min(int(day.year) for day in constants.holidays)
 
 
 @cache
 def _last_year() -> int:
-    return max(d.year for d in constants.holidays)
+    return max(int(day.year) for day in constants.holidays)
 
 
 @cache

@@ -17,11 +17,34 @@ from domain.rules import LEVELS, Rule, RuleBook
 from domain.tiers import OFF_ROSTER
 
 DIALECT = "duckdb"
-FUNCTIONS = frozenset({
-    "and", "or", "case", "if", "coalesce", "nullif", "starts_with", "list_contains", "array_contains", "len",
-    "array_size", "length", "floor", "least", "greatest", "abs", "year", "month", "make_date", "date_diff",
-    "date_from_parts", "as_of", "local_day", "cast",
-})
+FUNCTIONS = frozenset(
+    {
+        "and",
+        "or",
+        "case",
+        "if",
+        "coalesce",
+        "nullif",
+        "starts_with",
+        "list_contains",
+        "array_contains",
+        "len",
+        "array_size",
+        "length",
+        "floor",
+        "least",
+        "greatest",
+        "abs",
+        "year",
+        "month",
+        "make_date",
+        "date_diff",
+        "date_from_parts",
+        "as_of",
+        "local_day",
+        "cast",
+    }
+)
 """What a rule may call. Nothing that looks at the clock, at other rows or outside."""
 
 CONTENT = ("step", "level", "division", "tier", "household_key", "evidence", "thresholds", "rule_version")
@@ -87,7 +110,14 @@ class Compiled:
         """The parameters that decide the rule, in order of appearance."""
         r = self.rule
         found: dict[tuple[str, str], Used] = {}
-        texts = (r.when, r.step, r.done_when, r.until, r.corrected_when, "true" if r.level in LEVELS else r.level)
+        texts = (
+            r.when,
+            r.step,
+            r.done_when,
+            r.until,
+            r.corrected_when,
+            "true" if r.level in LEVELS else r.level,
+        )
         for text in texts:
             for use in uses(_with_step(parse(text), r), self.book):
                 found.setdefault((use.id, use.tier), use)
@@ -145,6 +175,7 @@ def said(shape: str, rules: Sequence[Compiled]) -> str:
 
 def content(shape: str, rules: Sequence[Compiled]) -> str:
     """SELECT of what is to be said (CONTENT) of the rows ``said`` of these rules, all over one view."""
+
     def each(sql: Callable[[Compiled], str]) -> str:
         return "case s.rule " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end"
 
@@ -162,7 +193,8 @@ def source(shape: str, rules: Sequence[Compiled]) -> str:
     """SQL of a view with a column for every value of a parameter that the rules use."""
     used = {use.alias: use for c in rules for use in c.used}
     values = "".join(
-        f", {rules[0].book.parameters[use.id].value_sql(use.tier)} as {alias}" for alias, use in used.items())
+        f", {rules[0].book.parameters[use.id].value_sql(use.tier)} as {alias}" for alias, use in used.items()
+    )
     return f"(select *{values} from {shape})"
 
 
@@ -172,7 +204,7 @@ def compiled(book: RuleBook, stage: str) -> dict[str, Compiled]:
     return {rule.id: Compiled(rule, book) for rule in book.of_stage(stage)}
 
 
-def parse(text: str) -> exp.Expression:
+def parse(text: str) -> exp.Expr:
     """An expression of a rule. Raises sqlglot.errors.ParseError."""
     return sqlglot.parse_one(text, read=DIALECT)
 
@@ -182,7 +214,7 @@ def name_of(function: exp.Func) -> str:
     return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()
 
 
-def uses(tree: exp.Expression, book: RuleBook) -> list[Used]:
+def uses(tree: exp.Expr, book: RuleBook) -> list[Used]:
     """Parameters in an expression: by name (for the row's tier), or called with a tier."""
     found = []
     for node in tree.walk(bfs=False):
@@ -192,7 +224,7 @@ def uses(tree: exp.Expression, book: RuleBook) -> list[Used]:
     return found
 
 
-def _use(node: exp.Expression, book: RuleBook) -> Used | None:
+def _use(node: exp.Expr, book: RuleBook) -> Used | None:
     if isinstance(node, exp.Column) and node.name in book.parameters:
         return Used(node.name, "tier")
     if isinstance(node, exp.Anonymous) and node.name in book.parameters and node.expressions:
@@ -200,15 +232,17 @@ def _use(node: exp.Expression, book: RuleBook) -> Used | None:
     return None
 
 
-def _aliased(tree: exp.Expression, book: RuleBook) -> exp.Expression:
-    def put(node: exp.Expression) -> exp.Expression:
+def _aliased(tree: exp.Expr, book: RuleBook) -> exp.Expr:
+    def put(node: exp.Expr) -> exp.Expr:
         use = _use(node, book)
         return exp.column(use.alias) if use else node
+
     return tree.transform(put)
 
 
-def _with_step(tree: exp.Expression, rule: Rule) -> exp.Expression:
-    def put(node: exp.Expression) -> exp.Expression:
+def _with_step(tree: exp.Expr, rule: Rule) -> exp.Expr:
+    def put(node: exp.Expr) -> exp.Expr:
         named = isinstance(node, exp.Column) and node.name == "step"
         return exp.paren(parse(rule.step)) if named else node
+
     return tree.transform(put)

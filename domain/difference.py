@@ -7,6 +7,7 @@ Only content that people see is compared; a record published again changes nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
+
 import duckdb
 
 from domain.compile import CONTENT, Compiled, content, said
@@ -25,13 +26,15 @@ def create(con: Connection, compiled: Iterable[Compiled]) -> None:
     con.execute(
         "create table if not exists verdict (rule varchar, subject varchar, episode varchar, holds boolean, "
         "step integer, level varchar, division varchar, tier varchar, household_key varchar, evidence varchar, "
-        "thresholds varchar[], rule_version integer)")
+        "thresholds varchar[], rule_version integer)"
+    )
     con.execute("create or replace temp table hit as from verdict limit 0")
     con.execute("create or replace temp table said as select rule, subject, episode, holds from verdict limit 0")
     con.execute(f"create or replace temp table change as {_change('(NULL)')} limit 0")
     con.execute(
         "create or replace temp table ending (rule varchar, subject varchar, episode varchar, "
-        "cause varchar, superseded_by varchar)")
+        "cause varchar, superseded_by varchar)"
+    )
     con.execute("create or replace temp table authority (key varchar, member varchar)")
     members = {key: member for c in compiled for key, member in c.authorities.items()}
     if members:
@@ -50,7 +53,8 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     # Two sources may use one record id, so one episode: what holds is said once, and always the same.
     con.execute(
         f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
-        f"from ({parts}) h{_audible(speaking)} order by rule, subject, episode, holds nulls last, evidence")
+        f"from ({parts}) h{_audible(speaking)} order by rule, subject, episode, holds nulls last, evidence"
+    )
     return True
 
 
@@ -65,9 +69,15 @@ def _audible(speaking: dict[str, list[Compiled]]) -> str:
     """SQL that leaves out what a rule standing for the same subject silences."""
     silenced = " or ".join(
         f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))"
-        for rules in speaking.values() for c in rules if c.rule.inhibits)
-    return (f" where not exists (select 1 from said i where i.holds and i.subject = h.subject and ({silenced}))"
-            if silenced else "")
+        for rules in speaking.values()
+        for c in rules
+        if c.rule.inhibits
+    )
+    return (
+        f" where not exists (select 1 from said i where i.holds and i.subject = h.subject and ({silenced}))"
+        if silenced
+        else ""
+    )
 
 
 def compare(con: Connection, selected: str) -> int:
@@ -92,7 +102,8 @@ def apply(con: Connection) -> None:
     """Make ``verdict`` say what ``change`` says."""
     con.execute(
         "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
-        "and verdict.episode = c.episode")
+        "and verdict.episode = c.episode"
+    )
     con.execute(f"insert into verdict ({_COLUMNS}) select {_COLUMNS} from change where said")
 
 
@@ -102,7 +113,8 @@ def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], 
     if parts:
         con.execute(
             "insert into ending select distinct on (rule, subject, episode) * from ("
-            f"{' union all '.join(parts)}) order by rule, subject, episode, cause")
+            f"{' union all '.join(parts)}) order by rule, subject, episode, cause"
+        )
 
 
 def rules_changed(con: Connection) -> tuple[list[str], list[str]]:
@@ -113,8 +125,10 @@ def rules_changed(con: Connection) -> tuple[list[str], list[str]]:
 
 def _withdrawn(rule: str) -> str:
     """A rule that is no longer in the book: its period is over."""
-    return (f"select rule, subject, episode, 'lapsed' as cause, '' as superseded_by from change "
-            f"where rule = '{rule}' and stood and not stands")
+    return (
+        f"select rule, subject, episode, 'lapsed' as cause, '' as superseded_by from change "
+        f"where rule = '{rule}' and stood and not stands"
+    )
 
 
 def _causes(compiled: Compiled, book: RuleBook) -> str:
@@ -125,7 +139,8 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
         takers.append(f"(h.rule in ({_list(rule.superseded_by)}){same})")
     taker = (
         f"(select min(h.rule) from hit h where h.holds and h.subject = e.subject and ({' or '.join(takers)}))"
-        if takers else "null::varchar"
+        if takers
+        else "null::varchar"
     )
     return (
         f"select rule, subject, episode, case when missing or corrected then 'corrected' when done then 'fulfilled' "
@@ -144,13 +159,14 @@ def records(book: RuleBook, rules: Iterable[str], kept: dict[str, Kept]) -> str:
     """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
     parts = [
         _traced(book.rules[rule], topic, kept[topic], book.shapes[book.rules[rule].facts].record_of)
-        for rule in rules for topic in book.rules[rule].needs
+        for rule in rules
+        for topic in book.rules[rule].needs
     ]
     if not parts:
         return "select rule, subject, episode, '[]' as records from ending limit 0"
     return (
         f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
-        f"record.\"offset\" desc)[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by all"
+        f'record."offset" desc)[:{RECORDS}])::varchar as records from ({" union all ".join(parts)}) group by all'
     )
 
 
@@ -194,8 +210,9 @@ def adopt(con: Connection) -> None:
 
 def unknown(con: Connection) -> dict[str, int]:
     """Rule to the number of rows of its facts of which it cannot say whether it stands."""
-    return dict(con.execute(
-        "select rule, count(*) from verdict where holds is null group by rule order by rule").fetchall())
+    return dict(
+        con.execute("select rule, count(*) from verdict where holds is null group by rule order by rule").fetchall()
+    )
 
 
 def _count(con: Connection, insert: str) -> int:

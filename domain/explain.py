@@ -12,16 +12,33 @@ from domain.tiers import TITLES
 
 Language = Literal["zh", "en"]
 _WORDS = {
-    "zh": {"dibao": "低保金", "tekun": "特困供养金", "living_subsidy": "困难残疾人生活补贴", "care_subsidy": "护理补贴",
-           "temporary_aid": "临时救助", "medical_aid": "医疗救助", "funeral_subsidy": "丧葬补贴"},
-    "en": {"dibao": "living allowance", "tekun": "state care", "living_subsidy": "living subsidy",
-           "care_subsidy": "care subsidy", "temporary_aid": "temporary aid", "medical_aid": "medical aid",
-           "funeral_subsidy": "funeral subsidy"},
+    "zh": {
+        "dibao": "低保金",
+        "tekun": "特困供养金",
+        "living_subsidy": "困难残疾人生活补贴",
+        "care_subsidy": "护理补贴",
+        "temporary_aid": "临时救助",
+        "medical_aid": "医疗救助",
+        "funeral_subsidy": "丧葬补贴",
+    },
+    "en": {
+        "dibao": "living allowance",
+        "tekun": "state care",
+        "living_subsidy": "living subsidy",
+        "care_subsidy": "care subsidy",
+        "temporary_aid": "temporary aid",
+        "medical_aid": "medical aid",
+        "funeral_subsidy": "funeral subsidy",
+    },
 }
 
 
 def sentence(
-    book: RuleBook, rule: Rule, evidence: Mapping[str, Any] | str, thresholds: Mapping[str, Any] | str, language: Language
+    book: RuleBook,
+    rule: Rule,
+    evidence: Mapping[str, Any] | str,
+    thresholds: Mapping[str, Any] | str,
+    language: Language,
 ) -> str:
     """The rule's sentence with the values of a decision put in.
 

@@ -65,18 +65,22 @@ class Forwarded:
     def publish(self, con: Connection, stamp: Stamp, selected: str, filled: set[str]) -> pl.DataFrame | None:
         """The rows that changed for the selected subjects, now kept as published; None if there are none."""
         now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
-        (changed,), = con.execute(f"insert into {self.change} {self._difference(selected, now)}").fetchall()
+        ((changed,),) = con.execute(f"insert into {self.change} {self._difference(selected, now)}").fetchall()
         if not changed:
             return None
         same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
         con.execute(f"delete from {self.published} using {self.change} c where {same}")
         columns = ", ".join((*self.key, *self.content))
         con.execute(f"insert into {self.published} ({columns}) select {columns} from {self.change} where present")
-        frame = outgoing(con, self.topic, f"""
+        frame = outgoing(
+            con,
+            self.topic,
+            f"""
             select c.*, '{stamp.stage}' as stage, {stamp.state_partition} as state_partition,
                    {stamp.epoch} as epoch, {stamp.seq} as seq, s.caused_at, s.baseline or {stamp.baseline} as baseline
             from {self.change} c join subjects s on s.subject = c.{self.of}
-            order by c.present, {', '.join(f'c.{k}' for k in self.key)}""")
+            order by c.present, {", ".join(f"c.{k}" for k in self.key)}""",
+        )
         con.execute(f"truncate {self.change}")
         return frame
 
@@ -102,7 +106,7 @@ MEMBERS = Forwarded(
             select subject as person_key,
                    list({'year': year, 'self_pay_fen': self_pay_fen, 'aided_self_pay_fen': aided_self_pay_fen}
                         order by year) as years
-            from medical_year group by 1
+            from medical_year where subject in (select person_key from membership where in_force) group by 1
         ) y using (person_key)""",
 )
 """What a person contributes to each household, for everybody who belongs to one."""

@@ -79,9 +79,14 @@ class Value(Strict):
         """What a decision says of the value: {value, from, region, tier, source, …}."""
         source = self.source
         return {
-            "value": self.value, "from": self.from_.isoformat(), "region": self.region, "tier": tier,
-            "source": source.ref if source else "", "source_zh": source.zh if source else "产品默认值",
-            "source_en": source.en if source else "product default", "product_default": self.product_default,
+            "value": self.value,
+            "from": self.from_.isoformat(),
+            "region": self.region,
+            "tier": tier,
+            "source": source.ref if source else "",
+            "source_zh": source.zh if source else "产品默认值",
+            "source_en": source.en if source else "product default",
+            "product_default": self.product_default,
         }
 
 
@@ -106,7 +111,8 @@ class Parameter(Strict):
         """Key to JSON member ("name": {…}) of every value, under the name that a decision gives it."""
         return {
             value.key(name, tier): f'"{name}":{json.dumps(value.authority(tier), ensure_ascii=False)}'
-            for value in self.values for tier in (value.tiers if self.by_tier else ("",))
+            for value in self.values
+            for tier in (value.tiers if self.by_tier else ("",))
         }
 
     def _case(self, tier: str, shown: Show) -> str:
@@ -130,6 +136,7 @@ class Parameter(Strict):
         """Tiers (or "" for a parameter without tiers) that have no value for the whole country from LAW_FROM on."""
         wanted = TIERS_OF_PARAMETERS if self.by_tier else ("",)
         return [
-            tier for tier in wanted
+            tier
+            for tier in wanted
             if not any(not v.region and v.from_ <= LAW_FROM and (not tier or tier in v.tiers) for v in self.values)
         ]

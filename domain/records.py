@@ -22,8 +22,13 @@ ENVELOPE = "person_key, record_id, division, occurred_at"
 
 _SLICE = "_slice"
 _TYPES = {
-    "string": "varchar", "bytes": "blob", "int": "integer", "long": "bigint", "double": "double",
-    "boolean": "boolean", "enum": "varchar",
+    "string": "varchar",
+    "bytes": "blob",
+    "int": "integer",
+    "long": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "enum": "varchar",
 }
 _LOGICAL = {"date": "date", "timestamp-millis": "timestamp"}
 _UNKEPT = {"event_id"}
@@ -56,7 +61,8 @@ class Kept:
         columns = columns_of(self.topic)
         wanted = "".join(f', "{name}" {sql_type}' for name, sql_type in columns.items())
         con.execute(
-            f'create table if not exists {self.table} (lane tinyint, "partition" integer, "offset" bigint{wanted})')
+            f'create table if not exists {self.table} (lane tinyint, "partition" integer, "offset" bigint{wanted})'
+        )
         there = {name for name, *_ in con.execute(f"describe {self.table}").fetchall()}
         for name in columns.keys() - there:
             con.execute(f'alter table {self.table} add column "{name}" {columns[name]}')
@@ -70,10 +76,11 @@ class Kept:
         try:
             con.execute(
                 f'insert into {self.table} (lane, "partition", "offset", {names}) '
-                f"select _lane, _partition, _offset, {names} from {_SLICE}")
+                f"select _lane, _partition, _offset, {names} from {_SLICE}"
+            )
             con.execute(
-                f"insert into touched select {self.subject}, max({self.caused_at}), {baseline} "
-                f"from {_SLICE} group by 1")
+                f"insert into touched select {self.subject}, max({self.caused_at}), {baseline} from {_SLICE} group by 1"
+            )
         finally:
             con.unregister(_SLICE)
 
@@ -103,9 +110,10 @@ def outgoing(con: duckdb.DuckDBPyConnection, topic: str, sql: str) -> pl.DataFra
     """The rows of a query as a frame with exactly the columns and types of the topic's schema."""
     dtypes = of_topic(topic).dtypes
     names = ", ".join(f'"{name}"' for name in dtypes)
-    frame = con.sql(f"select {names} from ({sql})").pl()
+    frame: pl.DataFrame = con.sql(f"select {names} from ({sql})").pl()
     return frame.select(
-        pl.col(name).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC") if isinstance(dtype, pl.Datetime)
+        pl.col(name).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
+        if isinstance(dtype, pl.Datetime)
         else pl.col(name).cast(dtype)
         for name, dtype in dtypes.items()
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
+import duckdb
 import yaml
 from pydantic import BaseModel, ValidationError
 from sqlglot import exp
@@ -16,15 +16,18 @@ from sqlglot.errors import SqlglotError
 
 from domain import compile as compiling
 from domain import facts
-from domain.parameters import LAW_FROM, Parameter
+from domain.parameters import LAW_FROM, TIERS_OF_PARAMETERS, Parameter
 from domain.rules import LEVELS, Case, Documentation, Rule, RuleBook, Shape
+from schemas.load import of_topic
 from schemas.topics import DEPARTMENTS, TOPICS
 
 Model = TypeVar("Model", bound=BaseModel)
 STAGE_OF = {"person": "persons", "household": "households"}
 FIELD = re.compile(r"\{([a-z_]+)\}")
 _FORBIDDEN = (exp.Select, exp.Subquery, exp.Star, exp.Window, exp.AggFunc, exp.Placeholder)
-_GIVEN_EXTRA = {"id", "who", "lane"}
+GIVEN_BESIDE = ("id", "who")
+"""What a case may give beside the fields of the schema."""
+MANY = 12
 Read = tuple[list[Rule], list[Parameter], Documentation | None, list[str]]
 
 
@@ -33,18 +36,21 @@ def read(folder: Path) -> Read:
     problems: list[str] = []
     documentation = next(_models(folder, "facts.yaml", Documentation, problems), None)
     parameters = list(_models(folder, "parameters/*.yaml", Parameter, problems))
-    rules = [
-        rule
-        for department in DEPARTMENTS
-        for rule in _models(folder, f"{department}/*.yaml", Rule, problems)
-    ]
+    rules = [rule for department in DEPARTMENTS for rule in _models(folder, f"{department}/*.yaml", Rule, problems)]
     if documentation is None:
-        problems.append(f"{folder}: no facts.yaml there; point to a rules folder, or copy facts.yaml from the one shipped")
+        problems.append(
+            f"{folder}: no facts.yaml there; point to a rules folder, or copy facts.yaml from the one shipped"
+        )
         return rules, parameters, None, problems
     if problems:
         return rules, parameters, documentation, problems
-    book = RuleBook({r.id: r for r in rules}, {p.id: p for p in parameters}, documentation.shapes,
-                    documentation.columns, "")
+    book = RuleBook(
+        {r.id: r for r in rules},
+        {p.id: p for p in parameters},
+        documentation.shapes,
+        documentation.columns,
+        "",
+    )
     problems += _double(r.id for r in rules)
     problems += _double(p.id for p in parameters)
     for shape, described in documentation.shapes.items():
@@ -89,8 +95,12 @@ def _explained(error: Any, model: type[BaseModel]) -> str:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (do you mean {close[0]}?)" if close else ""
+    """What was probably meant, or all that there is where it is little."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f" (do you mean {close[0]}?)"
+    return f" (known: {', '.join(names)})" if len(names) < MANY else ""
 
 
 def _double(ids: Iterable[str]) -> Iterator[str]:
@@ -114,41 +124,41 @@ def _shape(name: str, shape: Shape, documentation: Documentation) -> Iterator[st
 def _parameter(parameter: Parameter) -> Iterator[str]:
     for tier in parameter.gaps():
         of = f" for tier {tier}" if tier else ""
-        yield f"no value{of} for the whole country from {LAW_FROM} on; add one with region \"\""
+        yield f'no value{of} for the whole country from {LAW_FROM} on; add one with region ""'
     for value in parameter.values:
-        unknown = [t for t in value.tiers if t not in compiling_tiers()]
-        if unknown:
-            yield f"tier {unknown[0]} is not known{_near(unknown[0], compiling_tiers())}; use one of {', '.join(compiling_tiers())}"
-        if bool(value.tiers) != parameter.by_tier:
-            yield (f"the value from {value.from_} " + ("names no tiers; add tiers" if parameter.by_tier
-                   else "names tiers; remove them, or say by_tier: true"))
-
-
-def compiling_tiers() -> tuple[str, ...]:
-    """Tiers that a parameter's values may name."""
-    from domain.parameters import TIERS_OF_PARAMETERS  # noqa: PLC0415
-
-    return TIERS_OF_PARAMETERS
+        for tier in set(value.tiers) - set(TIERS_OF_PARAMETERS):
+            yield f"tier {tier} is not known{_near(tier, TIERS_OF_PARAMETERS)}; mend it"
+        if parameter.by_tier and not value.tiers:
+            yield f"the value from {value.from_} names no tiers; add tiers"
+        if value.tiers and not parameter.by_tier:
+            yield f"the value from {value.from_} names tiers; remove them, or say by_tier: true"
 
 
 def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
     shape = book.shapes.get(rule.facts)
     if shape is None:
-        yield f"facts: {rule.facts} is not known{_near(rule.facts, book.shapes)}; use one of {', '.join(book.shapes)}"
+        yield f"facts: {rule.facts} is not known{_near(rule.facts, book.shapes)}; name a view of facts.yaml"
         return
     if STAGE_OF[rule.subject] != shape.stage:
-        yield f"subject: {rule.facts} is about {shape.stage}, the rule about a {rule.subject}; choose other facts or subject"
+        yield f"subject: {rule.facts} is about {shape.stage}, not about a {rule.subject}; change facts or subject"
     columns = facts.columns(shape.stage)[rule.facts]
-    expressions = {"when": rule.when, "done_when": rule.done_when, "until": rule.until,
-                   "corrected_when": rule.corrected_when, "step": rule.step}
-    if rule.level not in LEVELS:
-        expressions["level"] = rule.level
-    for where, text in expressions.items():
-        yield from (f"{where}: {problem}" for problem in _expression(text, columns, book))
-    if rule.department not in DEPARTMENTS:
-        yield f"to: {rule.department} is not a department{_near(rule.department, DEPARTMENTS)}; use one of {', '.join(DEPARTMENTS)}"
-    yield from _names(rule, columns, book)
+    wrong = [
+        f"{where}: {problem}" for where, text in _expressions(rule) for problem in _expression(text, columns, book)
+    ]
+    yield from wrong or _binds(rule, book, shape.stage)
+    yield from _people_see(rule, columns, book)
+    yield from _others(rule, book, shape.stage)
     yield from _cases(rule)
+
+
+def _expressions(rule: Rule) -> Iterator[tuple[str, str]]:
+    yield "when", rule.when
+    yield "done_when", rule.done_when
+    yield "until", rule.until
+    yield "corrected_when", rule.corrected_when
+    yield "step", rule.step
+    if rule.level not in LEVELS:
+        yield "level", rule.level
 
 
 def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
@@ -157,41 +167,64 @@ def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[
     except SqlglotError as error:
         yield f"{text!r} is not an SQL expression ({str(error).splitlines()[0]}); mend it"
         return
+    names = {*columns, *book.parameters, "step"}
+    functions = {*compiling.FUNCTIONS, *book.parameters}
     for node in tree.walk():
         if isinstance(node, _FORBIDDEN):
-            yield f"{node.sql(dialect='duckdb')!r} is not allowed; a rule sees one row of its facts: use its columns"
-        elif isinstance(node, exp.Column) and node.name not in columns and node.name not in book.parameters and node.name != "step":
-            yield (f"{node.name} is neither a column nor a parameter"
-                   f"{_near(node.name, [*columns, *book.parameters])}; document a column in facts.yaml "
-                   f"or add parameters/{node.name}.yaml")
-        elif isinstance(node, exp.Func):
+            yield f"{node.sql(dialect='duckdb')!r} is not allowed; a rule sees one row: use columns of its facts"
+        elif isinstance(node, exp.Column) and node.name not in names:
+            yield (
+                f"{node.name} is neither a column nor a parameter{_near(node.name, names)}; "
+                f"use one of facts.yaml, or add parameters/{node.name}.yaml"
+            )
+        elif isinstance(node, exp.Func) and compiling.name_of(node) not in functions:
             name = compiling.name_of(node)
-            if name not in compiling.FUNCTIONS and name not in book.parameters:
-                yield f"function {name} is not allowed{_near(name, compiling.FUNCTIONS)}; use one of {', '.join(sorted(compiling.FUNCTIONS))}"
+            yield f"function {name} is not allowed{_near(name, functions)}; docs/adding-a-rule.md lists those that are"
 
 
-def _names(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
+def _binds(rule: Rule, book: RuleBook, stage: str) -> Iterator[str]:
+    """What the database says of the rule's types, asked over empty facts."""
+    rules = [compiling.Compiled(rule, book)]
+    con = facts.empty(stage)
+    try:
+        con.execute("create temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
+        con.execute(f"explain {compiling.said(rule.facts, rules)}").fetchall()
+        con.execute(f"explain {compiling.content(rule.facts, rules)}").fetchall()
+    except duckdb.Error as error:
+        yield f"the database refuses the rule ({str(error).splitlines()[0]}); mend the types that it names"
+    finally:
+        con.close()
+
+
+def _people_see(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
     for column in rule.evidence:
         if column not in columns:
             yield f"evidence: {column} is not a column of {rule.facts}{_near(column, columns)}; use one that is"
-    for column in rule.purpose_fields:
-        if column not in rule.evidence:
-            yield f"purpose: {column} is not among the evidence; add it there, or leave it out"
+    for column in set(rule.purpose_fields) - set(rule.evidence):
+        yield f"purpose: {column} is not among the evidence; add it there, or leave it out"
+    if not rule.deadline.source and not rule.deadline.product_default:
+        yield "deadline: without authority; give its source, or say product_default: true"
+    sayable = {*rule.evidence, *book.parameters}
+    for language, text in (("zh", rule.explain.zh), ("en", rule.explain.en)):
+        for field in sorted(set(FIELD.findall(text)) - sayable):
+            yield (
+                f"explain.{language}: {{{field}}} is neither evidence nor a parameter{_near(field, sayable)}; "
+                f"add it to the evidence"
+            )
+
+
+def _others(rule: Rule, book: RuleBook, stage: str) -> Iterator[str]:
+    if rule.department not in DEPARTMENTS:
+        yield f"to: {rule.department} is not a department{_near(rule.department, DEPARTMENTS)}; name one"
     for other in (*rule.superseded_by, *rule.inhibits):
         if other not in book.rules:
             yield f"rule {other} is not known{_near(other, book.rules)}; name one that exists"
         elif other in rule.inhibits and book.rules[other].inhibits:
             yield f"inhibits: {other} inhibits others itself; chains are not followed: name those too"
+    known = facts.kept_of(stage)
     for topic in rule.needs:
-        if topic not in TOPICS:
-            yield f"needs: {topic} is not a topic{_near(topic, TOPICS)}; use one of schemas/topics.py"
-    if not rule.deadline.source and not rule.deadline.product_default:
-        yield "deadline: without authority; give its source, or say product_default: true"
-    allowed = {*rule.evidence, *book.parameters, "episode", "step"}
-    for language, text in (("zh", rule.explain.zh), ("en", rule.explain.en)):
-        for field in FIELD.findall(text):
-            if field not in allowed:
-                yield f"explain.{language}: {{{field}}} is neither evidence nor a parameter{_near(field, allowed)}; use one of them"
+        if topic not in known:
+            yield f"needs: {topic} is not read for {stage}{_near(topic, known)}; name one that the facts are made of"
 
 
 def _cases(rule: Rule) -> Iterator[str]:
@@ -206,16 +239,11 @@ def _cases(rule: Rule) -> Iterator[str]:
 def _case(case: Case) -> Iterator[str]:
     if (case.expect.state == "ended") != (case.expect.cause is not None):
         yield "an ending has a cause and nothing else has one; add or remove expect.cause"
-    if case.day < date(2000, 1, 1):
-        yield f"the day {case.day} is before any law here; choose a later one"
     for given in (*case.given, *case.then):
         for topic, fields in given.items():
             if topic not in TOPICS:
                 yield f"{topic} is not a topic{_near(topic, TOPICS)}; use one of schemas/topics.py"
                 continue
-            from schemas.load import of_topic  # noqa: PLC0415
-
-            known = {*of_topic(topic).dtypes, *_GIVEN_EXTRA}
-            for name in fields:
-                if name not in known:
-                    yield f"{topic} has no field {name}{_near(name, known)}; use one of its schema"
+            known = {*of_topic(topic).dtypes, *GIVEN_BESIDE}
+            for name in sorted(set(fields) - known):
+                yield f"{topic} has no field {name}{_near(name, known)}; use one of its schema"

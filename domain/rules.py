@@ -156,10 +156,7 @@ class RuleBook:
     @cached_property
     def inhibitors(self) -> dict[str, tuple[str, ...]]:
         """Rule to the rules that silence it while they stand for the same subject."""
-        return {
-            rule: tuple(other.id for other in self.rules.values() if rule in other.inhibits)
-            for rule in self.rules
-        }
+        return {rule: tuple(other.id for other in self.rules.values() if rule in other.inhibits) for rule in self.rules}
 
 
 def load(path: Path | str | None = None) -> RuleBook:

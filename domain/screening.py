@@ -60,7 +60,8 @@ class Screening:
         con.execute("create table if not exists clock (day date)")
         con.execute(
             "create table if not exists heartbeat (source varchar, topic varchar, division_prefix varchar, "
-            "source_epoch integer, seq bigint, covers_from date, complete boolean)")
+            "source_epoch integer, seq bigint, covers_from date, complete boolean)"
+        )
         con.execute("create temp table if not exists touched (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
@@ -97,15 +98,18 @@ class Screening:
         con.register("_slice", frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
         try:
             con.execute(
-                "create or replace temp table latest as select * from (from heartbeat union all by name select source, "
-                "topic, division_prefix, source_epoch, seq, covers_from, complete from _slice) qualify row_number() over ("
-                "partition by source, topic, division_prefix order by source_epoch desc, seq desc) = 1")
+                "create or replace temp table latest as select * from (from heartbeat union all by name "
+                "select source, topic, division_prefix, source_epoch, seq, covers_from, complete from _slice) "
+                "qualify row_number() over (partition by source, topic, division_prefix "
+                "order by source_epoch desc, seq desc) = 1"
+            )
             con.execute("delete from heartbeat")
             con.execute("insert into heartbeat from latest")
         finally:
             con.unregister("_slice")
         if self._covered(con) != before:
-            con.execute("insert into pending values (?)", [_utc(frame["sent_at"].max())])
+            sent_at: datetime = frame.sort("sent_at")["sent_at"][-1]
+            con.execute("insert into pending values (?)", [_utc(sent_at)])
 
     def today(self, con: Connection) -> date | None:
         """The greatest day seen in hub.tick; None before the first."""
@@ -123,8 +127,9 @@ class Screening:
     def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
         """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
-        (today, pending, caused_at), = con.execute(
-            "select (select max(day) from clock), count(*), max(caused_at) from pending").fetchall()
+        ((today, pending, caused_at),) = con.execute(
+            "select (select max(day) from clock), count(*), max(caused_at) from pending"
+        ).fetchall()
         if pending:
             self._define(con)
             con.execute("delete from pending")
@@ -132,9 +137,7 @@ class Screening:
             for selected in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
                 self._decide(con, stamp, today, selected, found)
         con.execute("truncate touched")
-        return {
-            topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()
-        }
+        return {topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()}
 
     def _define(self, con: Connection) -> None:
         """Tell facts and rules the day and what the feeds cover on it."""
@@ -156,13 +159,17 @@ class Screening:
         con.execute("truncate everybody")
         con.execute(
             f"insert into everybody select subject, (row_number() over (order by subject) - 1) // {CHUNK} "
-            f"from ({known} union select subject from verdict{''.join(v.known_subjects for v in self.forwarded)})")
-        (chunks,), = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
+            f"from ({known} union select subject from verdict{''.join(v.known_subjects for v in self.forwarded)})"
+        )
+        ((chunks,),) = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
         for chunk in range(chunks):
             con.execute("truncate subjects")
             con.execute(
-                "insert into subjects select e.subject, coalesce(max(t.caused_at), ?), coalesce(bool_and(t.baseline), false) "
-                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1", [caused_at, chunk])
+                "insert into subjects select e.subject, coalesce(max(t.caused_at), ?), "
+                "coalesce(bool_and(t.baseline), false) "
+                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1",
+                [caused_at, chunk],
+            )
             yield self._selected(con)
 
     @staticmethod
@@ -183,14 +190,17 @@ class Screening:
                 changed = view.publish(con, stamp, selected, filled)
                 if changed is not None:
                     found[view.topic].append(changed)
-        for table in (*filled, "said", "hit", "change", "ending"):
+        views = {fact.name for fact in self.facts if fact.view}
+        for table in (*sorted(filled - views), "said", "hit", "change", "ending"):
             con.execute(f"truncate {table}")
 
     def _known(self, con: Connection, selected: str) -> set[str]:
         """Which of the tables of what was said and published speak of the selected subjects."""
         tables = {"verdict": "subject"} | {view.published: view.of for view in self.forwarded}
-        counts = con.execute("select " + ", ".join(
-            f"(select count(*) from {table} where {of} in {selected})" for table, of in tables.items())).fetchall()[0]
+        counts = con.execute(
+            "select "
+            + ", ".join(f"(select count(*) from {table} where {of} in {selected})" for table, of in tables.items())
+        ).fetchall()[0]
         return {table for table, rows in zip(tables, counts, strict=True) if rows}
 
     def _facts(self, con: Connection, selected: str, division_default: str) -> set[str]:
@@ -199,7 +209,12 @@ class Screening:
         for fact in self.facts:
             if fact.driver and fact.driver not in filled:
                 continue
-            (rows,), = con.execute(f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}").fetchall()
+            if fact.view:
+                filled.add(fact.name)
+                continue
+            ((rows,),) = con.execute(
+                f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}"
+            ).fetchall()
             if rows:
                 filled.add(fact.name)
         return filled
@@ -209,14 +224,19 @@ class Screening:
         difference.find_causes(con, self.book, self.compiled, ended)
         difference.apply(con)
         traced = difference.records(self.book, standing, self.kept)
-        return outgoing(con, _CONDITION, f"""
+        return outgoing(
+            con,
+            _CONDITION,
+            f"""
             select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
                    if(c.stands, 'standing', 'ended') as state, {owner(stamp)},
                    c.rule, c.rule_version, '{self.subject_kind}' as subject_kind, c.subject as subject_key, c.episode,
-                   c.household_key, c.division, c.tier, r.rule_class, r.kind, r.department, c.level, c.step, r.deadline_days,
+                   c.household_key, c.division, c.tier, r.rule_class, r.kind, r.department, c.level, c.step,
+                   r.deadline_days,
                    coalesce(e.cause, '') as cause, coalesce(e.superseded_by, '') as superseded_by,
                    c.evidence, coalesce(a.thresholds, '{{}}') as thresholds, coalesce(t.records, '[]') as records,
-                   s.baseline or {stamp.baseline} as baseline, date '{today}' as as_of, s.caused_at, {instant(stamp.decided_at)} as decided_at
+                   s.baseline or {stamp.baseline} as baseline, date '{today}' as as_of, s.caused_at,
+                   {instant(stamp.decided_at)} as decided_at
             from change c
             join subjects s using (subject)
             left join ending e using (rule, subject, episode)
@@ -224,13 +244,15 @@ class Screening:
             left join ({difference.THRESHOLDS}) a using (rule, subject, episode)
             left join (values {self._rules_table}) r(rule, rule_class, kind, department, deadline_days) using (rule)
             where c.stood or c.stands
-            order by c.subject, c.stands, c.rule, c.episode""")
+            order by c.subject, c.stands, c.rule, c.episode""",
+        )
 
     @cached_property
     def _rules_table(self) -> str:
         return ", ".join(
             f"('{r.id}', '{r.rule_class}', '{r.kind}', '{r.department}', {r.deadline_days})"
-            for r in self.book.rules.values())
+            for r in self.book.rules.values()
+        )
 
     # ------------------------------------------------------------------ read-back
 
@@ -264,8 +286,10 @@ class PersonStage(Screening):
 
 def owner(stamp: Stamp) -> str:
     """SQL of the columns that say who decided."""
-    return (f"'{stamp.stage}' as stage, {stamp.state_partition} as state_partition, "
-            f"{stamp.epoch} as epoch, {stamp.seq} as seq")
+    return (
+        f"'{stamp.stage}' as stage, {stamp.state_partition} as state_partition, "
+        f"{stamp.epoch} as epoch, {stamp.seq} as seq"
+    )
 
 
 def instant(at: datetime) -> str:

@@ -69,10 +69,22 @@ class Trial:
 
     def cover(self, *topics: str, prefix: str = "", since: date = date(2000, 1, 1), source: str = SOURCE) -> None:
         """A feed says that it covers topics for a place from a day on."""
-        frame = pl.DataFrame([{
-            "source": source, "topic": topic, "source_epoch": 1, "seq": next(self._seq), "division_prefix": prefix,
-            "covers_from": since, "complete": True, "position": "", "sent_at": _midnight(since),
-        } for topic in topics])
+        frame = pl.DataFrame(
+            [
+                {
+                    "source": source,
+                    "topic": topic,
+                    "source_epoch": 1,
+                    "seq": next(self._seq),
+                    "division_prefix": prefix,
+                    "covers_from": since,
+                    "complete": True,
+                    "position": "",
+                    "sent_at": _midnight(since),
+                }
+                for topic in topics
+            ]
+        )
         if topics:
             self.stages[0].ingest(self.connections[0], "hub.heartbeat", frame)
 
@@ -80,9 +92,15 @@ class Trial:
         """Records of a department topic: a frame with the schema's columns. ``lane``: 1 live, 0 backlog."""
         start = next(self._offset)
         self._offset = count(start + rows.height)
-        self.stages[0].ingest(self.connections[0], topic, rows.with_columns(
-            _lane=pl.lit(lane, pl.Int8), _partition=pl.lit(0, pl.Int32),
-            _offset=pl.int_range(start, start + rows.height, dtype=pl.Int64)))
+        self.stages[0].ingest(
+            self.connections[0],
+            topic,
+            rows.with_columns(
+                _lane=pl.lit(lane, pl.Int8),
+                _partition=pl.lit(0, pl.Int32),
+                _offset=pl.int_range(start, start + rows.height, dtype=pl.Int64),
+            ),
+        )
 
     def evaluate(self) -> list[dict[str, Any]]:
         """Work out the difference, members and guardians included; the condition rows that it consists of."""
@@ -107,20 +125,29 @@ class Trial:
     def unknown_rows(self) -> list[dict[str, Any]]:
         """What it cannot say: rule, subject_kind, subject_key, household_key (may be None) and episode."""
         return [
-            {"rule": rule, "subject_kind": stage.subject_kind, "subject_key": subject, "household_key": household,
-             "episode": episode}
+            {
+                "rule": rule,
+                "subject_kind": stage.subject_kind,
+                "subject_key": subject,
+                "household_key": household,
+                "episode": episode,
+            }
             for stage, con in zip(self.stages, self.connections, strict=True)
             for rule, subject, household, episode in con.execute(
                 "select rule, subject, nullif(household_key, ''), episode from verdict where holds is null "
-                "order by subject, rule, episode").fetchall()
+                "order by subject, rule, episode"
+            ).fetchall()
         ]
 
     def is_unknown(self, rule: str, subject_prefix: str) -> bool:
         """Whether it cannot say of a subject (by the beginning of its key) whether a rule stands."""
         return any(
-            con.execute("select count(*) from verdict where holds is null and rule = ? and starts_with(subject, ?)",
-                        [rule, subject_prefix]).fetchall()[0][0]
-            for con in self.connections)
+            con.execute(
+                "select count(*) from verdict where holds is null and rule = ? and starts_with(subject, ?)",
+                [rule, subject_prefix],
+            ).fetchall()[0][0]
+            for con in self.connections
+        )
 
     def close(self) -> None:
         """Forget everything."""
@@ -129,8 +156,10 @@ class Trial:
 
     def _positions(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.with_columns(
-            _lane=pl.lit(1, pl.Int8), _partition=pl.lit(0, pl.Int32),
-            _offset=pl.int_range(frame.height, dtype=pl.Int64) + next(self._seq) * 1_000_000)
+            _lane=pl.lit(1, pl.Int8),
+            _partition=pl.lit(0, pl.Int32),
+            _offset=pl.int_range(frame.height, dtype=pl.Int64) + next(self._seq) * 1_000_000,
+        )
 
     def _stamp(self, stage: str) -> Stamp:
         return Stamp(stage, 0, 1, next(self._seq), datetime(2000, 1, 1, tzinfo=UTC), False, self.division_default)
@@ -186,7 +215,9 @@ def _play(trial: Trial, cases: list[tuple[int, Case]]) -> None:
         for number, case in cases:
             for position, given in enumerate(case.then if later else case.given, 1):
                 for topic, fields in given.items():
-                    rows.setdefault(topic, []).append(_record(topic, fields, f"{number}-", position, next(versions), case))
+                    rows.setdefault(topic, []).append(
+                        _record(topic, fields, f"{number}-", position, next(versions), case)
+                    )
         for topic, records in rows.items():
             trial.give(topic, frame_of(topic, records))
         trial.evaluate()
@@ -197,9 +228,17 @@ def _record(
 ) -> dict[str, Any]:
     at = _midnight(case.day)
     row = {
-        "event_id": f"{SOURCE}-{version}", "source": SOURCE, "source_epoch": 1, "record_version": version,
-        "record_id": fields.get("id", f"{position}-{version}"), "op": "create", "division": DIVISION,
-        "person_key": prefix + fields.get("who", "A"), "occurred_at": at, "published_at": at, **DEFAULTS.get(topic, {}),
+        "event_id": f"{SOURCE}-{version}",
+        "source": SOURCE,
+        "source_epoch": 1,
+        "record_version": version,
+        "record_id": fields.get("id", f"{position}-{version}"),
+        "op": "create",
+        "division": DIVISION,
+        "person_key": prefix + fields.get("who", "A"),
+        "occurred_at": at,
+        "published_at": at,
+        **DEFAULTS.get(topic, {}),
     }
     row |= {name: _value(topic, name, value) for name, value in fields.items() if name not in ("id", "who")}
     if row.get("household_key"):
@@ -225,8 +264,11 @@ def _differs(expect: Expected, rows: list[dict[str, Any]], unknown: bool) -> str
     for row in standing or ended:
         evidence = json.loads(row["evidence"])
         wrong = [f"{k}: expected {v!r}, came {row[k]!r}" for k, v in wanted.items() if row[k] != v]
-        wrong += [f"{k}: expected {v!r}, came {evidence.get(k)!r}" for k, v in expect.evidence.items()
-                  if evidence.get(k) != (v.isoformat() if isinstance(v, date) else v)]
+        wrong += [
+            f"{k}: expected {v!r}, came {evidence.get(k)!r}"
+            for k, v in expect.evidence.items()
+            if evidence.get(k) != (v.isoformat() if isinstance(v, date) else v)
+        ]
         if wrong:
             return "; ".join(wrong)
     return ""

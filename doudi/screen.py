@@ -186,7 +186,7 @@ def _keep(
     ]
     load.names.update({k: str(raw) for raw, k in keys.items() if k})
     at = (pl.col("published_on").cast(pl.Datetime("ms")) - _LOCAL).dt.replace_time_zone("UTC")
-    defaults = {
+    defaults: dict[str, pl.Expr | pl.Series] = {
         "event_id": pl.format("{}-{}", pl.lit(SOURCE), "line"),
         "source": pl.lit(SOURCE),
         "source_epoch": pl.lit(1),

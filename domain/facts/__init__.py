@@ -29,6 +29,7 @@ class Fact:
     """One view. ``topic`` is the topic whose records it shows, empty where it is made of other facts.
 
     ``driver`` is the fact that its rows come from: without rows there, it has none either.
+    ``view``: rows of others side by side, looked at rather than filled.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Fact:
     topic: str
     reads: frozenset[str]
     driver: str
+    view: bool
 
     def over(self, kept: dict[str, Kept], selected: str, division_default: str = "") -> str:
         """The SELECT over the current records of the selected subjects."""
@@ -58,10 +60,11 @@ def _fact(path: Path) -> Fact:
     inner = {cte.alias: cte.this for cte in tree.find_all(exp.CTE)}
     tables = [t.name for t in tree.find_all(exp.Table) if t.name not in inner]
     driver = "" if topics else _driver(tree, inner)
-    return Fact(path.stem, text, topics[0] if topics else "", frozenset(tables), driver)
+    view = bool(driver) and tree.find(exp.Group) is None
+    return Fact(path.stem, text, topics[0] if topics else "", frozenset(tables), driver, view)
 
 
-def _driver(tree: exp.Expression, inner: dict[str, exp.Expression]) -> str:
+def _driver(tree: exp.Expr, inner: dict[str, exp.Expr]) -> str:
     """The table behind the outermost FROM, looking into WITH; empty where rows come from several."""
     source = tree.args.get("from_") or tree.args.get("from")
     table = source.this if source is not None else None
@@ -97,22 +100,29 @@ def constant_macros() -> tuple[str, ...]:
 
 
 def create(con: duckdb.DuckDBPyConnection, folder: str, kept: dict[str, Kept]) -> None:
-    """Create the empty temp table of every fact of a stage; the kept tables must be there."""
+    """Create the temp table (empty) or view of every fact of a stage; the kept tables must be there."""
     for statement in (*constant_macros(), *macros("0001-01-01", [])):
         con.execute(statement)
     for fact in load(folder):
-        con.execute(f"create or replace temp table {fact.name} as {fact.over(kept, '(null)')} limit 0")
+        kind, end = ("view", "") if fact.view else ("table", " limit 0")
+        con.execute(f"create or replace temp {kind} {fact.name} as {fact.over(kept, '(null)')}{end}")
+
+
+def empty(folder: str) -> duckdb.DuckDBPyConnection:
+    """A connection in memory that holds a stage's facts over no records. The caller closes it."""
+    con = duckdb.connect()
+    kept = kept_of(folder)
+    for k in kept.values():
+        k.create(con)
+    create(con, folder, kept)
+    return con
 
 
 @cache
 def columns(folder: str) -> dict[str, dict[str, str]]:
-    """Fact name to its columns (name to SQL type), found by creating everything in memory."""
-    con = duckdb.connect()
+    """Fact name to its columns (name to SQL type)."""
+    con = empty(folder)
     try:
-        kept = kept_of(folder)
-        for k in kept.values():
-            k.create(con)
-        create(con, folder, kept)
         return {
             fact.name: {name: kind for name, kind, *_ in con.execute(f"describe {fact.name}").fetchall()}
             for fact in load(folder)
@@ -126,10 +136,21 @@ def kept_of(folder: str) -> dict[str, Kept]:
     """How the topics that a stage's facts read are kept."""
     special = {
         "medical.settlement": Kept("medical.settlement", dated="coalesce(setl_time, occurred_at)"),
-        "hub.relation": Kept("hub.relation", key=("relation", "other_key", "record_id"),
-                             order=("epoch", "seq", '"offset"'), gone="not present", caused_at="caused_at"),
-        "hub.member": Kept("hub.member", subject="household_key", key=("person_key",),
-                           order=("epoch", "seq", '"offset"'), gone="not present", caused_at="caused_at"),
+        "hub.relation": Kept(
+            "hub.relation",
+            key=("relation", "other_key", "record_id"),
+            order=("epoch", "seq", '"offset"'),
+            gone="not present",
+            caused_at="caused_at",
+        ),
+        "hub.member": Kept(
+            "hub.member",
+            subject="household_key",
+            key=("person_key",),
+            order=("epoch", "seq", '"offset"'),
+            gone="not present",
+            caused_at="caused_at",
+        ),
     }
     topics = sorted({fact.topic for fact in load(folder) if fact.topic})
     return {topic: special.get(topic) or Kept(topic) for topic in topics}
