@@ -22,6 +22,7 @@ from doudi.demo.observe import Hub
 from doudi.embedded.running import running
 from tests.stack import own_hub
 from wire.rediskeys import RedisKeys
+from wire.registry import Registry
 from wire.secrets import Secrets
 from wire.settings import Settings
 
@@ -41,6 +42,7 @@ class Whole:
     secrets: Secrets
     client: redis.Redis
     keys: RedisKeys
+    registry: Registry
 
     def execute(self, department: str, statement: str, **values: Any) -> None:
         """Run one statement in a department's database, committed."""
@@ -111,7 +113,9 @@ def whole_hub(stack: Settings) -> Iterator[Whole]:
         client = exits.enter_context(redis.Redis.from_url(up.redis))
         hub = Hub(up)
         exits.callback(hub.close)
-        whole = Whole(up, departments, connectors, hub, Secrets.load(up.secrets_dir), client, RedisKeys(up.namespace))
+        registry = exits.enter_context(Registry(up.registry, up.namespace))
+        secrets, keys = Secrets.load(up.secrets_dir), RedisKeys(up.namespace)
+        whole = Whole(up, departments, connectors, hub, secrets, client, keys, registry)
         whole.wait(connectors.loaded, "the first load is not over")
         yield whole
 

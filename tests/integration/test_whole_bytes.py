@@ -13,7 +13,6 @@ from schemas.load import of_topic
 from tests.ids import test_id
 from tests.whole import VILLAGE, Whole
 from wire.kafka import Publisher, read_all
-from wire.registry import Registry
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -65,7 +64,7 @@ TWISTS: dict[str, Twist] = {
 
 def quarantined(whole: Whole, topic: str) -> dict[tuple[str, bytes], bytes]:
     """(reason, opened original value) → opened key of what stands quarantined of a topic."""
-    registry = Registry(whole.settings.registry, whole.settings.namespace)
+    registry = whole.registry
     schema, found = of_topic("hub.quarantine"), {}
     for batch in read_all(whole.settings, whole.settings.topic("hub.quarantine")):
         frame = decode(batch.values, batch.keys, schema, registry.writers("hub.quarantine"), max_bytes=1 << 20).frame
@@ -81,7 +80,7 @@ def quarantined(whole: Whole, topic: str) -> dict[tuple[str, bytes], bytes]:
 
 def test_department_topic(whole: Whole) -> None:
     registry, publisher = (
-        Registry(whole.settings.registry, whole.settings.namespace),
+        whole.registry,
         Publisher(whole.settings),
     )
     schema, schema_id = of_topic("medical.settlement"), registry.id_of("medical.settlement")
@@ -127,7 +126,7 @@ def test_department_topic(whole: Whole) -> None:
 
 def test_intake_topic(whole: Whole) -> None:
     registry, publisher = (
-        Registry(whole.settings.registry, whole.settings.namespace),
+        whole.registry,
         Publisher(whole.settings),
     )
     schema, schema_id = of_topic("intake.medical"), registry.id_of("intake.medical")

@@ -9,7 +9,6 @@ from schemas.load import of_topic
 from tests.ids import test_id
 from tests.whole import VILLAGE, Whole
 from wire.kafka import Publisher
-from wire.registry import Registry
 
 LOCAL = dt.timezone(dt.timedelta(hours=8))
 TODAY = dt.datetime.now(LOCAL).date()
@@ -133,7 +132,7 @@ def test_the_end_of_the_year_is_a_lapse(whole: Whole) -> None:
     day = dt.date(TODAY.year + 1, 2, 1)
     publisher, registry = (
         Publisher(whole.settings),
-        Registry(whole.settings.registry, whole.settings.namespace),
+        whole.registry,
     )
     [value] = encode(
         of_topic("hub.tick"), [{"day": day, "sent_at": dt.datetime.now(dt.UTC)}], registry.id_of("hub.tick")
