@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -241,7 +242,8 @@ class Process:
 
 def usable(folder: Path) -> None:
     """Make a folder and write in it. Raises FolderUnusable with the reason."""
-    probe = folder / ".probe"
+    # Several processes try the same folder at the same moment: each with a file of its own.
+    probe = folder / f".probe-{secrets.token_hex(4)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"x" * 4096)
