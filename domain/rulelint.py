@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,9 +35,10 @@ Read = tuple[list[Rule], list[Parameter], Documentation | None, list[str]]
 def read(folder: Path) -> Read:
     """Everything in a rules folder, and the problems found. Files: <department>/R01.yaml, parameters/, facts.yaml."""
     problems: list[str] = []
-    documentation = next(_models(folder, "facts.yaml", Documentation, problems), None)
-    parameters = list(_models(folder, "parameters/*.yaml", Parameter, problems))
-    rules = [rule for department in DEPARTMENTS for rule in _models(folder, f"{department}/*.yaml", Rule, problems)]
+    documentation = next((found for _, found in _models(folder, "facts.yaml", Documentation, problems)), None)
+    parameters = [found for _, found in _models(folder, "parameters/*.yaml", Parameter, problems)]
+    placed = [found for d in DEPARTMENTS for found in _models(folder, f"{d}/*.yaml", Rule, problems)]
+    rules = [rule for _, rule in placed]
     if documentation is None:
         problems.append(
             f"{folder}: no facts.yaml there; point to a rules folder, or copy facts.yaml from the one shipped"
@@ -57,12 +59,15 @@ def read(folder: Path) -> Read:
         problems += [f"facts.yaml: {shape}: {text}" for text in _shape(shape, described, documentation)]
     for parameter in parameters:
         problems += [f"parameters/{parameter.id}.yaml: {text}" for text in _parameter(parameter)]
-    for rule in rules:
-        problems += [f"{rule.department}/{rule.id}.yaml: {text}" for text in _rule(rule, book)]
+    with ExitStack() as opened:
+        empty = {stage: opened.enter_context(closing(facts.empty(stage))) for stage in STAGE_OF.values()}
+        for where, rule in placed:
+            problems += [f"{where}: {text}" for text in _rule(rule, book, empty)]
     return rules, parameters, documentation, problems
 
 
-def _models(folder: Path, pattern: str, model: type[Model], problems: list[str]) -> Iterator[Model]:
+def _models(folder: Path, pattern: str, model: type[Model], problems: list[str]) -> Iterator[tuple[str, Model]]:
+    """File and content of every file that can be read; what is wrong with the others goes to problems."""
     for path in sorted(folder.glob(pattern)):
         where = path.relative_to(folder).as_posix()
         try:
@@ -80,7 +85,7 @@ def _models(folder: Path, pattern: str, model: type[Model], problems: list[str])
             named = getattr(found, "id", path.stem)
             if named != path.stem:
                 problems.append(f"{where}: the file is called {path.stem} and its id is {named}; make them the same")
-            yield found
+            yield where, found
 
 
 def _explained(error: Any, model: type[BaseModel]) -> str:
@@ -134,7 +139,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
             yield f"the value from {value.from_} names tiers; remove them, or say by_tier: true"
 
 
-def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
+def _rule(rule: Rule, book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection]) -> Iterator[str]:
     shape = book.shapes.get(rule.facts)
     if shape is None:
         yield f"facts: {rule.facts} is not known{_near(rule.facts, book.shapes)}; name a view of facts.yaml"
@@ -145,7 +150,7 @@ def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
     wrong = [
         f"{where}: {problem}" for where, text in _expressions(rule) for problem in _expression(text, columns, book)
     ]
-    yield from wrong or _binds(rule, book, shape.stage)
+    yield from wrong or _binds(rule, book, empty[shape.stage])
     yield from _people_see(rule, columns, book)
     yield from _others(rule, book, shape.stage)
     yield from _cases(rule)
@@ -182,18 +187,15 @@ def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[
             yield f"function {name} is not allowed{_near(name, functions)}; docs/adding-a-rule.md lists those that are"
 
 
-def _binds(rule: Rule, book: RuleBook, stage: str) -> Iterator[str]:
+def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """What the database says of the rule's types, asked over empty facts."""
     rules = [compiling.Compiled(rule, book)]
-    con = facts.empty(stage)
     try:
-        con.execute("create temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
+        con.execute("create or replace temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
         con.execute(f"explain {compiling.said(rule.facts, rules)}").fetchall()
         con.execute(f"explain {compiling.content(rule.facts, rules)}").fetchall()
     except duckdb.Error as error:
         yield f"the database refuses the rule ({str(error).splitlines()[0]}); mend the types that it names"
-    finally:
-        con.close()
 
 
 def _people_see(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator[str]:

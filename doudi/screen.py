@@ -182,9 +182,10 @@ def _keep(
         **columns,
     )
     load.unidentified += [
-        {"topic": topic, "line": line} for line in frame.filter(pl.col("person_key").is_null())["line"].to_list()
+        {"topic": topic, "line": line, "reason": _unusable(raw, as_of)}
+        for line, raw in frame.filter(pl.col("person_key").is_null()).select("line", "id_number").iter_rows()
     ]
-    load.names.update({k: str(raw) for raw, k in keys.items() if k})
+    load.names.update({k: persons.normalise_id(raw, as_of).clear for raw, k in keys.items()})
     at = (pl.col("published_on").cast(pl.Datetime("ms")) - _LOCAL).dt.replace_time_zone("UTC")
     defaults: dict[str, pl.Expr | pl.Series] = {
         "event_id": pl.format("{}-{}", pl.lit(SOURCE), "line"),
@@ -203,7 +204,7 @@ def _keep(
         defaults["household_key"] = pl.Series(_households(load, texts, columns), dtype=pl.String)
     if "guardian_id_number" in texts.columns and "guardian_key" in schema.dtypes:
         guardians = persons.link(texts["guardian_id_number"].to_list(), load.key, as_of)
-        load.names.update({k: str(raw) for raw, k in guardians.items() if k})
+        load.names.update({k: persons.normalise_id(raw, as_of).clear for raw, k in guardians.items()})
         defaults["guardian_key"] = pl.Series(
             [guardians.get(r) for r in texts["guardian_id_number"].to_list()], dtype=pl.String
         )
@@ -218,6 +219,14 @@ def _keep(
     load.records[topic] = full.select(
         *(pl.col(name).cast(dtype) for name, dtype in schema.dtypes.items()), "published_on"
     )
+
+
+def _unusable(raw: str | None, as_of: date) -> str:
+    try:
+        persons.normalise_id(raw, as_of)
+    except persons.BadId as error:
+        return error.reason
+    raise AssertionError("linked, and yet without a key")
 
 
 def _households(load: Load, texts: pl.DataFrame, columns: dict[str, pl.Series]) -> list[str | None]:

@@ -86,9 +86,7 @@ def _again(docket: Docket, command: Command, case: Case, answered: Answer) -> Ca
     return _event(docket, command, event, case, f"{command.command_id}:{command.offset}", refusal)
 
 
-def _event(
-    docket: Docket, command: Command, event: str, case: Case, event_id: str, refusal: str = ""
-) -> CaseEvent:
+def _event(docket: Docket, command: Command, event: str, case: Case, event_id: str, refusal: str = "") -> CaseEvent:
     return CaseEvent(
         event_id=event_id,
         event=event,

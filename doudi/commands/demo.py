@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -34,7 +35,11 @@ def demo(
     from doudi.demo import run  # noqa: PLC0415 - slow to import
 
     settings = Settings()
-    settings = settings.model_copy(update={"home": (home or settings.home / "demo").absolute()})
+    update: dict[str, object] = {"home": (home or settings.home / "demo").absolute()}
+    if "partitions" not in settings.model_fields_set:
+        # More partitions than processors only cost: the demo installs for the machine that it finds.
+        update["partitions"] = min(settings.partitions, os.cpu_count() or 1)
+    settings = settings.model_copy(update=update)
     options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep, patience)
     # Ctrl-C and SIGTERM end it in an orderly way, wherever it is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

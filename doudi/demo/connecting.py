@@ -118,9 +118,9 @@ class Connectors:
         shipped = catalogue.load(department)
         feeds = []
         for feed in shipped.feeds:
-            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.1}
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.2}
             if feed.kind == "files":
-                given |= {"folder": str(self._departments.drop), "poll_seconds": 0.1}
+                given |= {"folder": str(self._departments.drop), "poll_seconds": 0.2}
             else:
                 given |= {"sweep_seconds": SWEEP_S, "overlap_seconds": OVERLAP_S}
             if feed.compare_seconds:

@@ -121,13 +121,10 @@ class Hub:
         behind: dict[str, int] = {}
         for stage, names in READ_BY.items():
             committed = self._committed(f"{self._settings.namespace}doudi-{stage}")
-            lag = sum(
-                max(0, end - committed.get(place, 0))
-                for place, end in ends.items()
-                if place[0].removesuffix(topics.BACKLOG) in names
-            )
-            if lag:
-                behind[stage] = lag
+            for place, end in ends.items():
+                lag = end - committed.get(place, 0)
+                if lag > 0 and place[0].removesuffix(topics.BACKLOG) in names:
+                    behind[f"{stage} on {place[0]}"] = behind.get(f"{stage} on {place[0]}", 0) + lag
         positions: dict[bytes, bytes] = self._redis.hgetall(self._keys.position)  # type: ignore[assignment]
         lag = sum(
             max(0, end - int(positions.get(f"{topic}:{p}".encode(), 0)))

@@ -18,9 +18,10 @@ with said as (
            benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
     union all by name
     -- Bills are many and say nothing else here: asked only for those of whom nobody else knows a division.
-    select 6 as place, person_key, arg_max(division, row(occurred_at, record_id)) as division,
+    select 6 as place, person_key,
+           arg_max(division, row(occurred_at, record_id)) filter (division <> '') as division,
            max(occurred_at) as occurred_at, '' as record_id
-    from bill where division <> '' and person_key not in (
+    from bill where person_key not in (
         select person_key from entry where division <> '' union all
         select person_key from membership where division <> '' union all
         select person_key from insured where division <> '' union all

@@ -1,0 +1,267 @@
+"""A stage by itself: what is published, with which causes, records and instants, and what is read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from domain.rules import load
+from domain.screening import PersonStage
+from domain.stage import Stamp
+from domain.trial import DIVISION, Trial, frame_of
+from schemas.load import of_topic
+from schemas.topics import DEPARTMENT_TOPICS
+
+BOOK = load()
+TODAY = date(2026, 6, 30)
+EARLY, LATE = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 29, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def trial() -> Iterator[Trial]:
+    hub = Trial(BOOK)
+    hub.cover(*(t.name for t in DEPARTMENT_TOPICS))
+    hub.tick(TODAY)
+    yield hub
+    hub.close()
+
+
+def row(record_id: str, person: str = "A", version: int = 1, at: datetime = EARLY, **fields: Any) -> dict[str, Any]:
+    return {
+        "event_id": "e",
+        "source": "s",
+        "source_epoch": 1,
+        "record_id": record_id,
+        "record_version": version,
+        "op": "create",
+        "person_key": person,
+        "division": DIVISION,
+        "occurred_at": at,
+        "published_at": at,
+        **fields,
+    }
+
+
+def entry(record_id: str = "e1", **fields: Any) -> pl.DataFrame:
+    return frame_of(
+        "civil.roster", [row(record_id, **{"tier": "tekun", "status": "active", "start_on": date(2025, 1, 1)} | fields)]
+    )
+
+
+def bill(record_id: str, fen: int, **fields: Any) -> pl.DataFrame:
+    return frame_of("medical.settlement", [row(record_id, **{"setl_time": EARLY, "psn_part_amt_fen": fen} | fields)])
+
+
+def said(rows: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {(r["rule"], r["state"], r["cause"]) for r in rows}
+
+
+def test_frames_have_exactly_the_columns_of_their_schemas(trial: Trial) -> None:
+    stage, con = trial.stages[0], trial.connections[0]
+    stamp = Stamp("persons", 3, 77, 5, LATE, True, "")
+    trial.give("civil.roster", entry())
+    trial.give("civil.household", frame_of("civil.household", [row("m1", household_key="h", head=True)]))
+    trial.give("medical.settlement", bill("b1", 250_000))
+    trial.give(
+        "disability.card",
+        frame_of("disability.card", [row("c1", category=4, grade=1, status="active", guardian_key="G")]),
+    )
+    out = stage.evaluate(con, stamp)
+    assert set(out) == set(stage.outputs)
+    for topic, frame in out.items():
+        assert frame.height
+        assert dict(frame.schema) == of_topic(topic).dtypes
+        assert frame.select("stage", "state_partition", "epoch", "seq", "baseline").unique().rows() == [
+            ("persons", 3, 77, 5, True)
+        ]
+
+
+def test_a_condition_names_its_records_thresholds_and_instants(trial: Trial) -> None:
+    trial.give("civil.roster", entry())
+    trial.give("medical.settlement", bill("b1", 60_000), lane=0)
+    trial.give("medical.settlement", bill("b2", 190_000, at=LATE))
+    trial.give("medical.settlement", bill("old", 5, setl_time=datetime(2025, 3, 1, tzinfo=UTC)))
+    found = next(r for r in trial.evaluate() if r["rule"] == "R01")
+    assert found["condition_id"] == "R01:A:2026"
+    assert found["caused_at"] == LATE
+    assert [(r["topic"], r["record_id"]) for r in json.loads(found["records"])] == [
+        ("medical.settlement", "b2"),
+        ("civil.roster", "e1"),
+        ("medical.settlement.backlog", "b1"),
+    ]
+    line = json.loads(found["thresholds"])["annual_self_pay_fen"]
+    assert (line["value"], line["from"], line["region"], line["product_default"]) == (100_000, "2020-01-01", "", True)
+    assert json.loads(found["evidence"])["self_pay_fen"] == 250_000
+
+
+def test_at_most_twenty_records_are_named(trial: Trial) -> None:
+    trial.give("civil.roster", entry())
+    for n in range(30):
+        trial.give("medical.settlement", bill(f"b{n}", 10_000))
+    found = next(r for r in trial.evaluate() if r["rule"] == "R01")
+    assert len(json.loads(found["records"])) == 20
+
+
+def test_nothing_is_said_again_of_what_has_not_changed(trial: Trial) -> None:
+    trial.give("civil.roster", entry())
+    trial.give("medical.settlement", bill("b1", 250_000))
+    assert ("R01", "standing", "") in said(trial.evaluate())
+    trial.give("medical.settlement", bill("b1", 250_000))
+    assert trial.evaluate() == []
+    trial.tick(date(2026, 7, 1))
+    assert trial.evaluate() == []
+    trial.give("medical.settlement", bill("b1", 250_100, version=2))
+    assert said(trial.evaluate()) == {("R01", "standing", "")}
+    trial.give("medical.settlement", bill("b1", 1, version=1))
+    assert trial.evaluate() == []
+
+
+def test_before_the_first_day_records_are_kept_and_nothing_is_said() -> None:
+    hub = Trial(BOOK)
+    hub.give("civil.roster", entry())
+    hub.give("medical.settlement", bill("b1", 250_000))
+    assert hub.evaluate() == []
+    hub.tick(TODAY)
+    assert ("R01", "standing", "") in said(hub.evaluate())
+    hub.close()
+
+
+def test_what_stands_in_kafka_is_adopted_and_only_the_difference_published(trial: Trial) -> None:
+    trial.give("civil.roster", entry())
+    trial.give("civil.household", frame_of("civil.household", [row("m1", household_key="h", head=True)]))
+    trial.give("medical.settlement", bill("b1", 250_000))
+    stage, con = trial.stages[0], trial.connections[0]
+    stamp = Stamp("persons", 0, 1, 1, LATE, False, "")
+    published = stage.evaluate(con, stamp)
+    other = Trial(BOOK)
+    other.cover(*(t.name for t in DEPARTMENT_TOPICS))
+    other.tick(TODAY)
+    new, fresh = other.stages[0], other.connections[0]
+    stale = frame_of(
+        "hub.condition",
+        [
+            {
+                **published["hub.condition"].row(0, named=True),
+                "condition_id": "R02:Z:2026",
+                "rule": "R02",
+                "subject_key": "Z",
+            }
+        ],
+    )
+    new.adopt(fresh, "hub.condition", pl.concat([published["hub.condition"], stale]))
+    new.adopt(fresh, "hub.member", published["hub.member"])
+    other.give("civil.roster", entry())
+    other.give("civil.household", frame_of("civil.household", [row("m1", household_key="h", head=True)]))
+    other.give("medical.settlement", bill("b1", 250_000))
+    out = new.evaluate(fresh, stamp, everybody=True)
+    assert out["hub.condition"].select("rule", "subject_key", "state", "cause").rows() == [
+        ("R02", "Z", "ended", "corrected")
+    ]
+    assert out["hub.member"].is_empty()
+    other.close()
+
+
+def test_a_rule_that_is_withdrawn_ends_as_lapsed(trial: Trial) -> None:
+    trial.give("medical.settlement", bill("b1", 1_600_000))
+    assert said(trial.evaluate()) == {("R04", "standing", "")}
+    rest = type(BOOK)(
+        {k: r for k, r in BOOK.rules.items() if k != "R04"}, BOOK.parameters, BOOK.shapes, BOOK.columns, "x"
+    )
+    stage = PersonStage(rest)
+    out = stage.evaluate(trial.connections[0], Stamp("persons", 0, 1, 9, LATE, False, ""), everybody=True)
+    assert out["hub.condition"].select("rule", "state", "cause").rows() == [("R04", "ended", "lapsed")]
+
+
+def test_one_record_id_of_two_sources_says_one_thing(trial: Trial) -> None:
+    trial.give("civil.roster", entry(tier="dibao"))
+    trial.give("civil.roster", entry(tier="tekun", source="other"))
+    first = [r for r in trial.evaluate() if r["rule"] == "R09"]
+    assert [r["state"] for r in first] == ["standing"]
+    trial.give("medical.settlement", bill("b1", 5))
+    assert trial.evaluate() == []
+
+
+def test_unknown_is_counted_and_neither_stands_nor_ends() -> None:
+    hub = Trial(BOOK)
+    hub.tick(TODAY)
+    hub.give("medical.settlement", bill("b1", 1_600_000))
+    assert hub.evaluate() == []
+    assert hub.unknown() == {"R04": 1}
+    hub.cover("civil.roster", prefix="990102")
+    assert hub.evaluate() == []
+    hub.cover("civil.roster", prefix="990101")
+    assert said(hub.evaluate()) == {("R04", "standing", "")}
+    assert hub.unknown() == {}
+    hub.close()
+
+
+def test_a_missing_division_is_that_of_the_installation() -> None:
+    hub = Trial(BOOK, division_default="990101")
+    hub.cover("civil.roster", prefix="9901")
+    hub.tick(TODAY)
+    hub.give("medical.settlement", bill("b1", 1_600_000, division=""))
+    assert [r["division"] for r in hub.evaluate()] == ["990101"]
+    hub.close()
+
+
+def test_a_guardian_learns_of_a_severely_disabled_ward(trial: Trial) -> None:
+    trial.give("civil.household", frame_of("civil.household", [row("m1", person="G", household_key="h", head=True)]))
+    trial.give(
+        "disability.card",
+        frame_of("disability.card", [row("c1", person="W", category=4, grade=1, status="active", guardian_key="G")]),
+    )
+    trial.evaluate()
+    wards = "select wards_severe from published_hub_member where person_key = 'G'"
+    assert trial.connections[0].execute(wards).fetchall() == [(1,)]
+    trial.give(
+        "disability.card",
+        frame_of(
+            "disability.card",
+            [row("c1", person="W", version=2, category=4, grade=1, status="active", guardian_key="other")],
+        ),
+    )
+    trial.evaluate()
+    assert trial.connections[0].execute(wards).fetchall() == [(0,)]
+
+
+def test_leaving_a_household_is_published_once(trial: Trial) -> None:
+    membership = {"household_key": "h", "head": True}
+    trial.give("civil.household", frame_of("civil.household", [row("m1", **membership)]))
+    stage, con = trial.stages[0], trial.connections[0]
+    stamp = Stamp("persons", 0, 1, 1, LATE, False, "")
+    assert stage.evaluate(con, stamp)["hub.member"].select("household_key", "present").rows() == [("h", True)]
+    trial.give("civil.household", frame_of("civil.household", [row("m1", version=2, left_on=TODAY, **membership)]))
+    assert stage.evaluate(con, stamp)["hub.member"].select("household_key", "present").rows() == [("h", False)]
+    assert stage.evaluate(con, stamp, everybody=True)["hub.member"].is_empty()
+
+
+def test_more_than_a_few_subjects_say_the_same_as_one_by_one(trial: Trial) -> None:
+    people = [f"P{n:04}" for n in range(1200)]
+    trial.give(
+        "civil.roster",
+        frame_of(
+            "civil.roster",
+            [row(f"e{p}", person=p, tier="dibao", status="active", start_on=date(2025, 1, 1)) for p in people[::2]],
+        ),
+    )
+    trial.give(
+        "medical.settlement",
+        frame_of(
+            "medical.settlement",
+            [row(f"b{p}", person=p, setl_time=EARLY, psn_part_amt_fen=n * 2_000) for n, p in enumerate(people)],
+        ),
+    )
+    together = said_of(trial.evaluate())
+    expected = {("R02", p) for n, p in enumerate(people) if n % 2 == 0 and n * 2_000 > 500_000}
+    expected |= {("R04", p) for n, p in enumerate(people) if n % 2 and n * 2_000 > 1_500_000}
+    expected |= {("R09", p) for p in people[::2]}
+    assert together == expected
+
+
+def said_of(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(r["rule"], r["subject_key"]) for r in rows if r["state"] == "standing"}
