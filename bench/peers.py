@@ -11,6 +11,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from typing import Any
@@ -60,6 +61,7 @@ def main() -> None:
         stream_wait_empty=False,
         producer_compression_type="lz4",
         worker_redirect_stdouts=False,
+        datadir=tempfile.mkdtemp(prefix="doudi-bench-"),
     )
     source = app.topic(topic, key_serializer="raw", value_serializer="settlement")
     target = app.topic(out, key_serializer="raw", value_serializer="json")
