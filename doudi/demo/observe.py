@@ -113,8 +113,11 @@ class Hub:
         names = [n for t in topics.DEPARTMENT_TOPICS for n in (t.name, t.backlog)]
         return sum(self.ends(names).values())
 
-    def look(self) -> Look:
-        """Ends, and lags of stages (by their groups) and of the projection (by its positions)."""
+    def look(self, control: dict[tuple[str, int], int] | None = None) -> Look:
+        """Ends, and lags of stages (by their groups) and of the projection (by its positions).
+
+        ``control``: ends of ticks and heartbeats that have to be read (they come without end); now, if not given.
+        """
         ends = {
             k: v for k, v in self.ends(topics.names()).items() if not k[0].startswith(("task.", "intake.", "hub.audit"))
         }
@@ -122,7 +125,7 @@ class Hub:
         for stage, names in READ_BY.items():
             committed = self._committed(f"{self._settings.namespace}doudi-{stage}")
             for place, end in ends.items():
-                lag = end - committed.get(place, 0)
+                lag = (control or {}).get(place, end) - committed.get(place, 0)
                 if lag > 0 and place[0].removesuffix(topics.BACKLOG) in names:
                     behind[f"{stage} on {place[0]}"] = behind.get(f"{stage} on {place[0]}", 0) + lag
         positions: dict[bytes, bytes] = self._redis.hgetall(self._keys.position)  # type: ignore[assignment]
@@ -152,11 +155,12 @@ class Hub:
 
         Raises TimeoutError that says who is not quiet.
         """
-        until, since, before = time.time() + timeout_s, time.time(), self.look()
+        control = self.ends(CONTROL)
+        until, since, before = time.time() + timeout_s, time.time(), self.look(control)
         said = since
         while time.time() < until:
             time.sleep(pause_s)
-            now = self.look()
+            now = self.look(control)
             if say is not None and time.time() - said > SAY_S and now.behind:
                 said = time.time()
                 say(f"waiting: {now.words}")
