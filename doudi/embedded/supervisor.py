@@ -39,6 +39,7 @@ class Supervisor:
         self.ready = False
         self._show = show
         self._keepers: list[asyncio.Task[None]] = []
+        self._started: list[Sequence[Process]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything, keep it until ``stop`` is set, stop everything. Raises StackError if it cannot
@@ -64,6 +65,7 @@ class Supervisor:
 
     async def start(self, processes: Sequence[Process]) -> None:
         """Start these together, each once what it needs is healthy. Raises the first StackError."""
+        self._started.append(processes)
         try:
             async with asyncio.TaskGroup() as group:
                 for process in processes:
@@ -115,8 +117,14 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        for process in reversed(self.processes):
-            await process.stop()
+        for group in reversed(self._started):
+            left = list(group)
+            while left:
+                # Together, but nothing before those that need it.
+                needed = {name for p in left for name in p.component.needs}
+                free = [p for p in left if p.component.name not in needed] or left
+                await asyncio.gather(*(p.stop() for p in free))
+                left = [p for p in left if p not in free]
         runfile.path_of(self.home).unlink(missing_ok=True)
 
     @contextlib.contextmanager
