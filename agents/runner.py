@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LOCK_RETRY_S = 0.05
 LIVE_S = 1.0
 HEARTBEAT = "hub.heartbeat"
+ENOUGH = 2_000
+"""So many live records are worth a cycle of their own at once."""
 CATCH_UP_SLICES = 5
 """Catching up takes so many times a normal cycle at once: nothing is decided in between."""
 
@@ -55,6 +57,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
         self._unknown_at = 0.0
+        self._cycled = 0.0
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -183,7 +186,9 @@ class Runner:
             log.info("%s: the rules have changed, deciding for everybody", self.name)
             await self._cycle([], everybody=True)
         while self._owned:
+            await self._gather()
             if taken := self._next():
+                self._cycled = time.monotonic()
                 await self._cycle(taken)
             elif time.monotonic() > self._snapshot_at:
                 await self._snapshot()
@@ -197,6 +202,15 @@ class Runner:
             raise NotOwner("revoked")
         await self._wake.wait()
         self._wake.clear()
+
+    async def _gather(self) -> None:
+        """A cycle of one record costs nearly as much as one of a hundred: let those of a moment come together.
+
+        The first record after a pause never waits.
+        """
+        wait = self._cycled + self._runtime.settings.gather_ms / 1000 - time.monotonic()
+        if wait > 0 and self._live and sum(len(part) for part, _ in self._live) < ENOUGH:
+            await asyncio.sleep(wait)
 
     def _next(self) -> list[tuple[Slice, Done]]:
         """Live first; while live records flow, backlog in small portions in between.
