@@ -174,7 +174,7 @@ def said(shape: str, rules: Sequence[Compiled]) -> str:
 
 
 def content(shape: str, rules: Sequence[Compiled]) -> str:
-    """SELECT of what is to be said (CONTENT) of the rows ``said`` of these rules, all over one view."""
+    """SELECT of what is to be said (CONTENT) where these rules hold, all over one view."""
 
     def each(sql: Callable[[Compiled], str]) -> str:
         return "case s.rule " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end"
@@ -184,7 +184,7 @@ def content(shape: str, rules: Sequence[Compiled]) -> str:
         f"{each(lambda c: c.level)} as level, division, tier, coalesce(household_key, '') as household_key, "
         f"{each(lambda c: c.evidence)} as evidence, {each(lambda c: c.thresholds)} as thresholds, "
         f"({each(lambda c: str(c.rule.version))})::integer as rule_version "
-        f"from {source(shape, rules)} join (select * from said where rule in "
+        f"from {source(shape, rules)} join (select * from said where holds and rule in "
         f"({names_of(rules)})) s using (subject, episode)"
     )
 

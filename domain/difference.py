@@ -53,7 +53,8 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     # Two sources may use one record id, so one episode: what holds is said once, and always the same.
     con.execute(
         f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
-        f"from ({parts}) h{_audible(speaking)} order by rule, subject, episode, holds nulls last, evidence"
+        f"from ({parts} union all by name from said where holds is null) h{_audible(speaking)} "
+        f"order by rule, subject, episode, holds nulls last, evidence"
     )
     return True
 
@@ -104,7 +105,10 @@ def apply(con: Connection) -> None:
         "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
         "and verdict.episode = c.episode"
     )
-    con.execute(f"insert into verdict ({_COLUMNS}) select {_COLUMNS} from change where said")
+    content = ", ".join(f"if(stands, {column}, null)" for column in CONTENT)
+    con.execute(
+        f"insert into verdict ({_COLUMNS}) select rule, subject, episode, holds, {content} from change where said"
+    )
 
 
 def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], ended: Iterable[str]) -> None:

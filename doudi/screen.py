@@ -156,7 +156,8 @@ def _topic(load: Load, topic: str, path: Path, as_of: date, problems: list[str])
     }
     for name, fen in yuan.items():
         if name in texts.columns:
-            columns[fen] = _fen(path.name, texts[name], problems)
+            amounts = _fen(path.name, texts[name], problems)
+            columns[fen] = columns[fen].fill_null(amounts) if fen in columns else amounts
     published = (
         _column(path.name, "published_on", texts["published_on"], pl.Date(), problems)
         if "published_on" in texts.columns

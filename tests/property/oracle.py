@@ -143,7 +143,7 @@ class Person:
         for topic in PLACES:
             placed = [r for r in self.hub.of(topic, self.key) if r["division"]]
             if placed:
-                return str(max(placed, key=lambda r: (r["occurred_at"], r["record_id"]))["division"])
+                return str(max((r["occurred_at"], r["record_id"], r["division"]) for r in placed)[-1])
         return ""
 
     def has(self, benefit: str) -> bool | None:

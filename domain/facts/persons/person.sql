@@ -19,7 +19,7 @@ with said as (
     union all by name
     -- Bills are many and say nothing else here: asked only for those of whom nobody else knows a division.
     select 6 as place, person_key,
-           arg_max(division, row(occurred_at, record_id)) filter (division <> '') as division,
+           arg_max(division, row(occurred_at, record_id, division)) filter (division <> '') as division,
            max(occurred_at) as occurred_at, '' as record_id
     from bill where person_key not in (
         select person_key from entry where division <> '' union all
@@ -35,7 +35,7 @@ with said as (
     select 8 as place, person_key, '' as division, case when severe_disability then other_key end as ward from ward
 ), folded as (
     select person_key,
-           coalesce(arg_max(division, row(-place, occurred_at, record_id)) filter (division <> ''),
+           coalesce(arg_max(division, row(-place, occurred_at, record_id, division)) filter (division <> ''),
                     '{division_default}') as division,
            coalesce(tier_at(min(tier_place(tier)) filter (tier_in_force)), '') as tier,
            distinct_list(list(tier) filter (tier_in_force)) as tiers,

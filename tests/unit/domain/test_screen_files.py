@@ -161,5 +161,5 @@ def test_broken_files(tmp_path: Path, name: str, header: str, line: str, message
 def test_no_folder_and_no_files(tmp_path: Path) -> None:
     with pytest.raises(BadFiles, match="no such folder; give the folder that holds"):
         screen(tmp_path / "nowhere", AS_OF, tmp_path, BOOK)
-    with pytest.raises(BadFiles, match="no <topic>.csv or <topic>.jsonl there"):
+    with pytest.raises(BadFiles, match=r"no <topic>.csv or <topic>.jsonl there"):
         screen(tmp_path, AS_OF, tmp_path, BOOK)
