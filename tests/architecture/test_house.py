@@ -87,5 +87,7 @@ def test_every_module_says_what_it_is_for(path: str) -> None:
 
 
 def test_layers_hold() -> None:
-    run = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout
