@@ -30,6 +30,7 @@ FEEDS = ["civil.roster", "civil.benefit", "medical.insurance"]
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TIERS = ["tekun", "dibao", "dibao", "bianyuan", *oracle.ORDER]
+MANY_ENDINGS = 20
 Step = tuple[str, Any]
 
 
@@ -322,9 +323,9 @@ def test_the_stories_reach_every_rule_and_cause() -> None:
     seen: set[tuple[str, str]] = set()
     for seed in range(3):
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
-    for rule in ("R01", "R02", "R03", "R04", "R09", "R13", "H01"):
-        assert {(rule, "fulfilled"), (rule, "corrected")} & seen, rule
-    assert {"fulfilled", "corrected", "superseded", "lapsed"} == {cause for _, cause in seen}
+    assert {rule for rule, _ in seen} >= {"R01", "R03", "R04", "R09", "R10", "R13", "R32", "R32F", "H01"}
+    assert {cause for _, cause in seen} == {"fulfilled", "corrected", "superseded", "lapsed"}
+    assert len(seen) >= MANY_ENDINGS, sorted(seen)
 
 
 def run_through(chance: random.Random, length: int) -> set[tuple[str, str]]:
