@@ -35,20 +35,26 @@ class Observer(threading.Thread):
         return newest[0][0] if newest else b"0-0"
 
     def run(self) -> None:
-        """Until `stop`."""
+        """Until `stop`. Redis may go away meanwhile: reading goes on behind the last entry seen."""
         while not self._end.is_set():
-            found: Any = self._client.xread({self._keys.stream: self._from}, count=500, block=200)
-            if not found:
-                continue
-            entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-            self._from = entries[-1][0]
-            cases = {fields[b"case_id"].decode() for _, fields in entries}
-            documents = self._client.mget([self._keys.case(c) for c in cases])
-            at = time.time()
-            for document in documents:
-                for condition in json.loads(document)["conditions"] if document else ():
-                    if condition["state"] == "standing":
-                        self.seen.setdefault(condition["condition_id"], at)
+            try:
+                self._read()
+            except redis.ConnectionError:
+                self._end.wait(0.2)
+
+    def _read(self) -> None:
+        found: Any = self._client.xread({self._keys.stream: self._from}, count=500, block=200)
+        if not found:
+            return
+        entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
+        cases = {fields[b"case_id"].decode() for _, fields in entries}
+        documents = self._client.mget([self._keys.case(c) for c in cases])
+        at = time.time()
+        self._from = entries[-1][0]
+        for document in documents:
+            for condition in json.loads(document)["conditions"] if document else ():
+                if condition["state"] == "standing":
+                    self.seen.setdefault(condition["condition_id"], at)
 
     def stop(self) -> None:
         """End following."""

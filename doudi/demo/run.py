@@ -343,8 +343,10 @@ def live(settings: Settings, options: Options, stop: threading.Event) -> None:
         observer.start()
         with Summary(demo, observer), ThreadPoolExecutor(1) as pool:
             written = pool.submit(demo.writer.write, demo.stream, options.rate, stop)
-            while not stop.wait(0.5) and not written.done():
-                pass
-            stop.set()
-            written.result()
-        observer.stop()
+            try:
+                while not stop.wait(0.5) and not written.done():
+                    pass
+            finally:
+                stop.set()  # also on Ctrl-C: leaving the pool waits for the writer
+                written.result()
+                observer.stop()
