@@ -28,10 +28,10 @@ def sow(whole: Whole) -> None:
     whole.insert(
         "civil",
         "low_income_member",
-        entry_id="E1",
+        entry_id="CE1",
         id_number=PERSON,
         address=ADDRESS,
-        household_no="H1",
+        household_no="CH1",
         tier_code="dibao",
         status="active",
         start_date=TODAY,
@@ -40,8 +40,8 @@ def sow(whole: Whole) -> None:
     whole.insert(
         "civil",
         "household_member",
-        member_id="M1",
-        household_no="H1",
+        member_id="CM1",
+        household_no="CH1",
         id_number=PERSON,
         name=NAME,
         relation="01",
@@ -67,7 +67,7 @@ def sow(whole: Whole) -> None:
     whole.insert(
         "medical",
         "psn_insu_d",
-        psn_no="P1",
+        psn_no="CP1",
         psn_name=NAME,
         certno=PERSON,
         tel=TELEPHONE,
@@ -77,12 +77,12 @@ def sow(whole: Whole) -> None:
         begndate=TODAY,
         resd_division=VILLAGE,
     )
-    for key, certno in (("S1", PERSON), ("S2", PERSON[:17]), ("S3", f"{PERSON[:-1]}?")):
+    for key, certno in (("CS1", PERSON), ("CS2", PERSON[:17]), ("CS3", f"{PERSON[:-1]}?")):
         whole.insert(
             "medical",
             "setl_d",
             setl_id=key,
-            psn_no="P1",
+            psn_no="CP1",
             psn_name=NAME,
             certno=certno,
             tel=TELEPHONE,
@@ -99,8 +99,8 @@ def sow(whole: Whole) -> None:
     part = whole.departments.drop / "one.part"
     part.write_text(
         "记录编号,证件号码,姓名,事件,事件日期,登记类型,户籍区划,登记时间\n"
-        f"D1,{GUARDIAN},{NAME},死亡,{TODAY},死亡证明,{VILLAGE},{TODAY} 08:00:00\n"
-        f"D2,{GUARDIAN},{NAME},死亡,不是日期,死亡证明,{VILLAGE},{TODAY} 08:00:00\n",
+        f"CD1,{GUARDIAN},{NAME},死亡,{TODAY},死亡证明,{VILLAGE},{TODAY} 08:00:00\n"
+        f"CD2,{GUARDIAN},{NAME},死亡,不是日期,死亡证明,{VILLAGE},{TODAY} 08:00:00\n",
         encoding="utf-8",
     )
     part.rename(part.with_suffix(".csv"))
