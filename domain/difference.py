@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import duckdb
 
 from domain.compile import CONTENT, Compiled, content, said
-from domain.records import Kept
+from domain.records import Kept, among, run
 from domain.rules import Rule, RuleBook
 
 Connection = duckdb.DuckDBPyConnection
@@ -30,7 +30,7 @@ def create(con: Connection, compiled: Iterable[Compiled]) -> None:
     )
     con.execute("create or replace temp table hit as from verdict limit 0")
     con.execute("create or replace temp table said as select rule, subject, episode, holds from verdict limit 0")
-    con.execute(f"create or replace temp table change as {_change('(NULL)')} limit 0")
+    con.execute(f"create or replace temp table change as {_change()} limit 0")
     con.execute(
         "create or replace temp table ending (rule varchar, subject varchar, episode varchar, "
         "cause varchar, superseded_by varchar)"
@@ -51,10 +51,11 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     speaking = {shape: [c for c in rules if c.rule.id in spoke] for shape, rules in shapes.items()}
     parts = " union all ".join(content(shape, rules) for shape, rules in speaking.items() if rules)
     # Two sources may use one record id, so one episode: what holds is said once, and always the same.
-    con.execute(
+    run(
+        con,
         f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
         f"from ({parts} union all by name from said where holds is null) h{_audible(speaking)} "
-        f"order by rule, subject, episode, holds nulls last, evidence"
+        f"order by rule, subject, episode, holds nulls last, evidence",
     )
     return True
 
@@ -81,19 +82,19 @@ def _audible(speaking: dict[str, list[Compiled]]) -> str:
     )
 
 
-def compare(con: Connection, selected: str) -> int:
-    """Fill ``change`` with what differs between ``hit`` and ``verdict`` of the selected subjects; how many."""
-    return _count(con, f"insert into change {_change(selected)}")
+def compare(con: Connection) -> int:
+    """Fill ``change`` with what differs between ``hit`` and ``verdict`` of the ``subjects``; how many."""
+    return _count(con, f"insert into change {_change()}")
 
 
-def _change(selected: str) -> str:
+def _change() -> str:
     new = ", ".join(f"h.{c}" for c in CONTENT)
     old = ", ".join(f"v.{c}" for c in CONTENT)
     shown = ", ".join(f"coalesce(h.{c}, v.{c}) as {c}" for c in ("rule", "subject", "episode", *CONTENT))
     return (
         f"select {shown}, h.holds, h.rule is not null as said, "
         f"coalesce(v.holds, false) as stood, coalesce(h.holds, false) as stands "
-        f"from hit h full join (select * from verdict where subject in {selected}) v on {_SAME} "
+        f"from hit h full join (select * from verdict where subject in (select subject from subjects)) v on {_SAME} "
         f"where h.rule is null or v.rule is null or h.holds is distinct from v.holds "
         f"or (h.holds and row({new}) is distinct from row({old}))"
     )
@@ -159,34 +160,34 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
     )
 
 
-def records(book: RuleBook, rules: Iterable[str], kept: dict[str, Kept]) -> str:
+def records(con: Connection, book: RuleBook, rules: Iterable[str], kept: dict[str, Kept], limit: int) -> str:
     """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
-    parts = [
-        _traced(book.rules[rule], topic, kept[topic], book.shapes[book.rules[rule].facts].record_of)
-        for rule in rules
-        for topic in book.rules[rule].needs
-    ]
-    if not parts:
+    speaking = [book.rules[rule] for rule in rules]
+    if not speaking:
         return "select rule, subject, episode, '[]' as records from ending limit 0"
+    selected = among(con, "select distinct subject from change where stands", limit)
+    topics = sorted({topic for rule in speaking for topic in rule.needs})
+    parts = [_traced([r for r in speaking if topic in r.needs], book, kept[topic], selected) for topic in topics]
     return (
         f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
         f'record."offset" desc)[:{RECORDS}])::varchar as records from ({" union all ".join(parts)}) group by all'
     )
 
 
-def _traced(rule: Rule, topic: str, kept: Kept, record_of: str) -> str:
-    """SQL of the records of a topic behind a rule: that of the episode, those of its year, or all current ones."""
-    match = " and s.record_id = c.episode" if topic == record_of else ""
-    if not record_of and kept.dated:
-        match = f" and year(local_day({kept.dated}))::varchar = c.episode"
+def _traced(rules: list[Rule], book: RuleBook, kept: Kept, selected: str) -> str:
+    """SQL of the records of a topic behind some rules: that of the episode, those of its year, or all current ones."""
+    record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
+    own = _list(rule for rule, topic in record_of.items() if topic == kept.topic)
+    yearly = _list(rule for rule, topic in record_of.items() if kept.dated and not topic)
+    match = f" and (c.rule not in ({own}) or s.record_id = c.episode)" if own else ""
+    match += f" and (c.rule not in ({yearly}) or year(local_day({kept.dated}))::varchar = c.episode)" if yearly else ""
     record_id = "s.record_id" if kept.subject == "person_key" else "''"  # a member's is a person's key: kept inside
-    current = kept.current(f"(select subject from change where stands and rule = '{rule.id}')")
     return (
         f"select c.rule, c.subject, c.episode, s.{kept.caused_at} as published_at, "
-        f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
+        f"{{'topic': '{kept.topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': {record_id}}} as record "
-        f"from change c join {current} s on s.{kept.subject} = c.subject{match} "
-        f"where c.stands and c.rule = '{rule.id}'"
+        f"from change c join {kept.current(selected)} s on s.{kept.subject} = c.subject{match} "
+        f"where c.stands and c.rule in ({_list(rule.id for rule in rules)})"
     )
 
 
@@ -220,7 +221,7 @@ def unknown(con: Connection) -> dict[str, int]:
 
 
 def _count(con: Connection, insert: str) -> int:
-    return int(con.execute(insert).fetchall()[0][0])
+    return int(run(con, insert).fetchall()[0][0])
 
 
 def _list(names: Iterable[str]) -> str:

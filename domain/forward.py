@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from domain.records import outgoing
+from domain.records import outgoing, run
 from domain.stage import Stamp
 
 Connection = duckdb.DuckDBPyConnection
@@ -50,22 +50,22 @@ class Forwarded:
     def create(self, con: Connection) -> None:
         """Create the table and the temp table; the facts must be there."""
         con.execute(f"create table if not exists {self.published} as {self.now} limit 0")
-        con.execute(f"create or replace temp table {self.change} as {self._difference('(NULL)', self.now)} limit 0")
+        con.execute(f"create or replace temp table {self.change} as {self._difference(self.now)} limit 0")
 
-    def _difference(self, selected: str, now: str) -> str:
+    def _difference(self, now: str) -> str:
         on = " and ".join(f"n.{c} = o.{c}" for c in self.key)
         shown = ", ".join(f"coalesce(n.{c}, o.{c}) as {c}" for c in (*self.key, *self.content))
         new, old = (", ".join(f"{side}.{c}" for c in self.content) for side in "no")
         return (
             f"select {shown}, n.{self.of} is not null as present from ({now}) n full join "
-            f"(select * from {self.published} where {self.of} in {selected}) o on {on} "
+            f"(select * from {self.published} where {self.of} in (select subject from subjects)) o on {on} "
             f"where n.{self.of} is null or o.{self.of} is null or row({new}) is distinct from row({old})"
         )
 
-    def publish(self, con: Connection, stamp: Stamp, selected: str, filled: set[str]) -> pl.DataFrame | None:
-        """The rows that changed for the selected subjects, now kept as published; None if there are none."""
+    def publish(self, con: Connection, stamp: Stamp, filled: set[str]) -> pl.DataFrame | None:
+        """The rows that changed for the ``subjects``, now kept as published; None if there are none."""
         now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
-        ((changed,),) = con.execute(f"insert into {self.change} {self._difference(selected, now)}").fetchall()
+        ((changed,),) = run(con, f"insert into {self.change} {self._difference(now)}").fetchall()
         if not changed:
             return None
         same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)

@@ -7,6 +7,7 @@ in whatever order, lane or slice the versions arrived.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import duckdb
 import polars as pl
@@ -14,8 +15,9 @@ from polars import selectors as cs
 
 from schemas.load import Node, of_topic
 
-SMALL = 500
-"""Up to so many subjects are looked up by a list of constants (index); more by a join (scan)."""
+SMALL, SMALLEST, ROWS_A_LOOKUP = 500, 8, 16_000
+"""Up to so many subjects are looked up by a list of constants (index), more by a join (scan): one look-up
+costs as much as the scan of that many rows (measured)."""
 
 ENVELOPE = "person_key, record_id, division, occurred_at"
 """Columns of every fact over a department's records."""
@@ -91,6 +93,37 @@ class Kept:
             f"qualify row_number() over (partition by {', '.join(self.key)}, {self.subject} "
             f"order by {', '.join(f'{c} desc' for c in self.order)}) = 1 and not ({self.gone}))"
         )
+
+
+def few(rows: int) -> int:
+    """How many subjects are few where so many versions are kept."""
+    return min(SMALL, max(SMALLEST, rows // ROWS_A_LOOKUP))
+
+
+def among(con: duckdb.DuckDBPyConnection, subjects: str, limit: int) -> str:
+    """What stands behind IN to select subjects given as a query of one column: constants if they are few."""
+    found = con.execute(f"{subjects} limit {limit + 1}").fetchall()
+    return f"({', '.join(_literal(s) for (s,) in found)})" if len(found) <= limit else f"({subjects})"
+
+
+@lru_cache(maxsize=256)
+def _parsed(sql: str) -> duckdb.Statement:
+    """A statement ready to be planned: parsing is a quarter of what a small slice costs."""
+    return _parser().extract_statements(sql)[0]
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def run(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
+    """Execute SQL whose text is the same from slice to slice."""
+    return con.execute(_parsed(sql))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(topic: str) -> dict[str, str]:

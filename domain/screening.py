@@ -17,7 +17,7 @@ from polars import selectors as cs
 from domain import difference, facts
 from domain.compile import Compiled, compiled
 from domain.forward import MEMBERS, RELATIONS, Forwarded
-from domain.records import SMALL, Kept, outgoing
+from domain.records import Kept, among, few, outgoing, run
 from domain.rules import RuleBook
 from domain.stage import Stamp
 from schemas.load import of_topic
@@ -66,6 +66,7 @@ class Screening:
         con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
+        con.execute("create temp table if not exists scale (few integer)")
         facts.create(con, self.name, self.kept)
         self._define(con)
         difference.create(con, self.compiled.values())
@@ -127,33 +128,36 @@ class Screening:
     def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
         """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
-        ((today, pending, caused_at),) = con.execute(
-            "select (select max(day) from clock), count(*), max(caused_at) from pending"
+        ((today, limit, pending, caused_at),) = run(
+            con, "select (select max(day) from clock), (select few from scale), count(*), max(caused_at) from pending"
         ).fetchall()
         if pending:
             self._define(con)
             con.execute("delete from pending")
         if today is not None:
-            for selected in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
-                self._decide(con, stamp, today, selected, found)
+            for _ in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
+                self._decide(con, stamp, today, limit, found)
         con.execute("truncate touched")
         return {topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()}
 
     def _define(self, con: Connection) -> None:
-        """Tell facts and rules the day and what the feeds cover on it."""
+        """Tell facts and rules the day and what the feeds cover on it, and how many subjects are few."""
         today = self.today(con) or date.min
         coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
         for statement in facts.macros(today.isoformat(), coverage):
             con.execute(statement)
+        rows = " + ".join(f"(select count(*) from {kept.table})" for kept in self.kept.values())
+        ((total,),) = con.execute(f"select {rows}").fetchall()
+        con.execute("truncate scale")
+        con.execute("insert into scale values (?)", [few(total)])
 
-    def _chunks(self, con: Connection, everybody: bool, caused_at: datetime) -> Iterator[str]:
-        """Fill ``subjects`` chunk by chunk; yields what stands behind IN to select them."""
+    def _chunks(self, con: Connection, everybody: bool, caused_at: datetime) -> Iterator[None]:
+        """Fill ``subjects`` with those to evaluate, chunk by chunk."""
         con.execute("truncate subjects")
         if not everybody:
-            if con.execute(
-                "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
-            ).fetchall()[0][0]:
-                yield self._selected(con)
+            touched = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
+            if run(con, touched).fetchall()[0][0]:
+                yield
             return
         known = " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
         con.execute("truncate everybody")
@@ -170,38 +174,34 @@ class Screening:
                 "from everybody e left join touched t using (subject) where e.chunk = ? group by 1",
                 [caused_at, chunk],
             )
-            yield self._selected(con)
-
-    @staticmethod
-    def _selected(con: Connection) -> str:
-        few = con.execute(f"select subject from subjects limit {SMALL + 1}").fetchall()
-        return f"({', '.join(_literal(s) for (s,) in few)})" if len(few) <= SMALL else "(select subject from subjects)"
+            yield
 
     def _decide(
-        self, con: Connection, stamp: Stamp, today: date, selected: str, found: dict[str, list[pl.DataFrame]]
+        self, con: Connection, stamp: Stamp, today: date, limit: int, found: dict[str, list[pl.DataFrame]]
     ) -> None:
-        filled = self._facts(con, selected, stamp.division_default)
-        known = self._known(con, selected)
+        filled = self._facts(con, among(con, "select subject from subjects", limit), stamp.division_default)
+        known = self._known(con)
         said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
-        if (said or "verdict" in known) and difference.compare(con, selected):
-            found[_CONDITION].append(self._publish(con, stamp, today))
+        if (said or "verdict" in known) and difference.compare(con):
+            found[_CONDITION].append(self._publish(con, stamp, today, limit))
         for view in self.forwarded:
             if view.driver in filled or view.published in known:
-                changed = view.publish(con, stamp, selected, filled)
+                changed = view.publish(con, stamp, filled)
                 if changed is not None:
                     found[view.topic].append(changed)
         views = {fact.name for fact in self.facts if fact.view}
         for table in (*sorted(filled - views), "said", "hit", "change", "ending"):
             con.execute(f"truncate {table}")
 
-    def _known(self, con: Connection, selected: str) -> set[str]:
-        """Which of the tables of what was said and published speak of the selected subjects."""
+    def _known(self, con: Connection) -> set[str]:
+        """Which of the tables of what was said and published speak of the ``subjects``."""
         tables = {"verdict": "subject"} | {view.published: view.of for view in self.forwarded}
-        counts = con.execute(
-            "select "
-            + ", ".join(f"(select count(*) from {table} where {of} in {selected})" for table, of in tables.items())
-        ).fetchall()[0]
-        return {table for table, rows in zip(tables, counts, strict=True) if rows}
+        counts = ", ".join(
+            f"(select count(*) from {table} where {of} in (select subject from subjects))"
+            for table, of in tables.items()
+        )
+        (rows_of,) = run(con, f"select {counts}").fetchall()
+        return {table for table, rows in zip(tables, rows_of, strict=True) if rows}
 
     def _facts(self, con: Connection, selected: str, division_default: str) -> set[str]:
         """Fill the facts of the selected subjects; the names of those that have rows."""
@@ -212,18 +212,17 @@ class Screening:
             if fact.view:
                 filled.add(fact.name)
                 continue
-            ((rows,),) = con.execute(
-                f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}"
-            ).fetchall()
+            sql = f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}"
+            ((rows,),) = (con.execute(sql) if fact.topic else run(con, sql)).fetchall()
             if rows:
                 filled.add(fact.name)
         return filled
 
-    def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
+    def _publish(self, con: Connection, stamp: Stamp, today: date, limit: int) -> pl.DataFrame:
         ended, standing = difference.rules_changed(con)
         difference.find_causes(con, self.book, self.compiled, ended)
         difference.apply(con)
-        traced = difference.records(self.book, standing, self.kept)
+        traced = difference.records(con, self.book, standing, self.kept, limit)
         return outgoing(
             con,
             _CONDITION,
@@ -299,7 +298,3 @@ def instant(at: datetime) -> str:
 
 def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -17,16 +17,11 @@ with said as (
            case when active then benefit end as benefit,
            benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
     union all by name
-    -- Bills are many and say nothing else here: asked only for those of whom nobody else knows a division.
+    -- Bills are many and say nothing else here: asked only where the insurance of the same department says nothing.
     select 6 as place, person_key,
            arg_max(division, row(occurred_at, record_id, division)) filter (division <> '') as division,
            max(occurred_at) as occurred_at, '' as record_id
-    from bill where person_key not in (
-        select person_key from entry where division <> '' union all
-        select person_key from membership where division <> '' union all
-        select person_key from insured where division <> '' union all
-        select person_key from card where division <> '' union all
-        select person_key from benefit where division <> '')
+    from bill where person_key not in (select person_key from insured where division <> '')
     group by person_key
     union all by name
     select 7 as place, person_key, division, occurred_at, record_id,
