@@ -5,6 +5,7 @@ Shares no code with screening. The person key enters only in `keyed`, to name th
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable
@@ -194,8 +195,9 @@ def life_events(drop: Path) -> pl.DataFrame:
 
 def _lines(path: Path) -> Iterable[dict[str, str]]:
     if path.suffix.lower() == ".xlsx":
-        sheet = openpyxl.load_workbook(path, read_only=True).worksheets[0]
-        cells = [["" if v is None else str(v) for v in row] for row in sheet.iter_rows(values_only=True)]
+        with contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as book:
+            rows = book.worksheets[0].iter_rows(values_only=True)
+            cells = [["" if v is None else str(v) for v in row] for row in rows]
         return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
     data = path.read_bytes()
     try:
