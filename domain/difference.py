@@ -7,11 +7,12 @@ Only content that people see is compared; a record published again changes nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import duckdb
 
 from domain.compile import CONTENT, Compiled, content, said
-from domain.records import Kept, among, run
+from domain.records import run
 from domain.rules import Rule, RuleBook
 
 Connection = duckdb.DuckDBPyConnection
@@ -160,33 +161,40 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
     )
 
 
-def records(con: Connection, book: RuleBook, rules: Iterable[str], kept: dict[str, Kept], limit: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where the records of a topic are found: the fact over it, and whether its rows have a day."""
+
+    fact: str
+    subject: str
+    dated: bool
+
+
+def records(book: RuleBook, rules: Iterable[str], traces: dict[str, Trace]) -> str:
     """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
     speaking = [book.rules[rule] for rule in rules]
     if not speaking:
         return "select rule, subject, episode, '[]' as records from ending limit 0"
-    selected = among(con, "select distinct subject from change where stands", limit)
     topics = sorted({topic for rule in speaking for topic in rule.needs})
-    parts = [_traced([r for r in speaking if topic in r.needs], book, kept[topic], selected) for topic in topics]
+    parts = [_traced([r for r in speaking if topic in r.needs], book, topic, traces[topic]) for topic in topics]
     return (
         f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
         f'record."offset" desc)[:{RECORDS}])::varchar as records from ({" union all ".join(parts)}) group by all'
     )
 
 
-def _traced(rules: list[Rule], book: RuleBook, kept: Kept, selected: str) -> str:
+def _traced(rules: list[Rule], book: RuleBook, topic: str, trace: Trace) -> str:
     """SQL of the records of a topic behind some rules: that of the episode, those of its year, or all current ones."""
     record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
-    own = _list(rule for rule, topic in record_of.items() if topic == kept.topic)
-    yearly = _list(rule for rule, topic in record_of.items() if kept.dated and not topic)
+    own = _list(rule for rule, of in record_of.items() if of == topic)
+    yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
     match = f" and (c.rule not in ({own}) or s.record_id = c.episode)" if own else ""
-    match += f" and (c.rule not in ({yearly}) or year(local_day({kept.dated}))::varchar = c.episode)" if yearly else ""
-    record_id = "s.record_id" if kept.subject == "person_key" else "''"  # a member's is a person's key: kept inside
+    match += f" and (c.rule not in ({yearly}) or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
-        f"select c.rule, c.subject, c.episode, s.{kept.caused_at} as published_at, "
-        f"{{'topic': '{kept.topic}' || case when s.lane = 0 then '.backlog' else '' end, "
-        f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': {record_id}}} as record "
-        f"from change c join {kept.current(selected)} s on s.{kept.subject} = c.subject{match} "
+        f"select c.rule, c.subject, c.episode, s.published_at, "
+        f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
+        f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
+        f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
         f"where c.stands and c.rule in ({_list(rule.id for rule in rules)})"
     )
 

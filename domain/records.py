@@ -19,7 +19,10 @@ SMALL, SMALLEST, ROWS_A_LOOKUP = 500, 8, 16_000
 """Up to so many subjects are looked up by a list of constants (index), more by a join (scan): one look-up
 costs as much as the scan of that many rows (measured)."""
 
-ENVELOPE = "person_key, record_id, division, occurred_at"
+POSITION = 'published_at, lane, "partition", "offset"'
+"""Columns that say where a record stands in the log, so that a decision can name it."""
+
+ENVELOPE = f"person_key, record_id, division, occurred_at, {POSITION}"
 """Columns of every fact over a department's records."""
 
 _SLICE = "_slice"
@@ -42,7 +45,7 @@ class Kept:
 
     ``subject`` is the column screening goes by (person or household), ``key`` what makes a record
     within the subject, ``order`` what makes a version greater, ``gone`` when the winner says that
-    the record is no more, ``dated`` the instant that puts a record into a year, where years count.
+    the record is no more.
     """
 
     topic: str
@@ -51,7 +54,6 @@ class Kept:
     order: tuple[str, ...] = ("source_epoch", "record_version", "lane", '"offset"')
     gone: str = "op = 'delete'"
     caused_at: str = "published_at"
-    dated: str = ""
 
     @property
     def table(self) -> str:

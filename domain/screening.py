@@ -51,6 +51,12 @@ class Screening:
         """The stage's rules as SQL, by id."""
         return compiled(self.book, self.name)
 
+    @cached_property
+    def traces(self) -> dict[str, difference.Trace]:
+        """Where the records behind a condition are found, by topic."""
+        known = facts.columns(self.name)
+        return {f.topic: difference.Trace(f.name, self.subject, "day" in known[f.name]) for f in self.facts if f.topic}
+
     # ------------------------------------------------------------------ tables
 
     def create(self, con: Connection) -> None:
@@ -183,7 +189,7 @@ class Screening:
         known = self._known(con)
         said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
         if (said or "verdict" in known) and difference.compare(con):
-            found[_CONDITION].append(self._publish(con, stamp, today, limit))
+            found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
             if view.driver in filled or view.published in known:
                 changed = view.publish(con, stamp, filled)
@@ -218,11 +224,11 @@ class Screening:
                 filled.add(fact.name)
         return filled
 
-    def _publish(self, con: Connection, stamp: Stamp, today: date, limit: int) -> pl.DataFrame:
+    def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
         ended, standing = difference.rules_changed(con)
         difference.find_causes(con, self.book, self.compiled, ended)
         difference.apply(con)
-        traced = difference.records(con, self.book, standing, self.kept, limit)
+        traced = difference.records(self.book, standing, self.traces)
         return outgoing(
             con,
             _CONDITION,

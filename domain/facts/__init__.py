@@ -135,7 +135,6 @@ def columns(folder: str) -> dict[str, dict[str, str]]:
 def kept_of(folder: str) -> dict[str, Kept]:
     """How the topics that a stage's facts read are kept."""
     special = {
-        "medical.settlement": Kept("medical.settlement", dated="coalesce(setl_time, occurred_at)"),
         "hub.relation": Kept(
             "hub.relation",
             key=("relation", "other_key", "record_id"),
