@@ -168,6 +168,8 @@ class Kafka(Component):
             # Says at each start and stop in a few lines what happened to the node itself.
             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
             "-XX:+UseSerialGC",
+            # A broker on the machine of its clients: compiling less costs a third less of the processor.
+            "-XX:TieredStopAtLevel=1",
             *arguments,
             heap=self.heap,
             classpath=self.artifacts.fetch("kafka"),
