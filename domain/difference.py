@@ -176,26 +176,29 @@ def records(book: RuleBook, rules: Iterable[str], traces: dict[str, Trace]) -> s
     if not speaking:
         return "select rule, subject, episode, '[]' as records from ending limit 0"
     topics = sorted({topic for rule in speaking for topic in rule.needs})
-    parts = [_traced([r for r in speaking if topic in r.needs], book, topic, traces[topic]) for topic in topics]
+    parts = [
+        f"select *, {place} as place from ({_traced(speaking, book, topic, traces[topic])})"
+        for place, topic in enumerate(topics)
+    ]
     return (
-        f"select rule, subject, episode, to_json(list(record order by published_at desc, record.topic, "
-        f'record."offset" desc)[:{RECORDS}])::varchar as records from ({" union all ".join(parts)}) group by all'
+        f"select rule, subject, episode, to_json(list(record order by published_at desc, place, position desc)"
+        f"[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by rule, subject, episode"
     )
 
 
 def _traced(rules: list[Rule], book: RuleBook, topic: str, trace: Trace) -> str:
-    """SQL of the records of a topic behind some rules: that of the episode, those of its year, or all current ones."""
-    record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
+    """SQL of a topic's records behind the rules that need it: that of the episode, those of its year, or all."""
+    record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules if topic in rule.needs}
     own = _list(rule for rule, of in record_of.items() if of == topic)
     yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
     match = f" and (c.rule not in ({own}) or s.record_id = c.episode)" if own else ""
     match += f" and (c.rule not in ({yearly}) or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
-        f"select c.rule, c.subject, c.episode, s.published_at, "
+        f'select c.rule, c.subject, c.episode, s.published_at, s."offset" as position, '
         f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
         f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
-        f"where c.stands and c.rule in ({_list(rule.id for rule in rules)})"
+        f"where c.stands and c.rule in ({_list(record_of)})"
     )
 
 
