@@ -100,10 +100,11 @@ def build(
 
     async def slices(stream: Any) -> None:
         async for event in stream.noack().events():
-            try:
-                await handle(event.value, event.ack)
-            except Exception as error:
-                die(error, f"{stage}, {_where(event.value)}")
+            for part, done in event.value:
+                try:
+                    await handle(part, done)
+                except Exception as error:
+                    die(error, f"{stage}, {_where(part)}")
 
     app.agent(channel, name=f"{stage}-slices")(slices)
     if on_revoked is not None:

@@ -140,7 +140,6 @@ class Ledger:
     """What was handed out and acknowledged of one partition, in order of the log."""
 
     expected: int | None = None
-    generation: int = 0
     _order: deque[tuple[int, int]] = field(default_factory=deque)  # (next, records) of slices handed out
     _acked: set[int] = field(default_factory=set)
     _records: int = 0

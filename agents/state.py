@@ -127,7 +127,7 @@ class PartitionState:
         if not rows:
             return
         count, first = len(rows), self._last_id + 1
-        frame = pl.DataFrame(
+        queued = pl.DataFrame(  # noqa: F841 - read by the SQL
             {
                 "id": range(first, first + count),
                 "seq": [seq] * count,
@@ -138,9 +138,7 @@ class PartitionState:
             },
             schema=_ROWS,
         )
-        self.con.register("_outgoing", frame)
-        self.con.execute("INSERT INTO outbox SELECT * FROM _outgoing")
-        self.con.unregister("_outgoing")
+        self.con.execute("INSERT INTO outbox SELECT * FROM queued")
         self._last_id += len(rows)
 
     def waiting(self) -> list[Row]:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from connectors.catalogue import Feed
 from connectors.mapping import Mapping
 from connectors.publish import Counts, Outlet
@@ -45,6 +47,8 @@ class TableFeed:
     _comparing: str | None = None
     _looked_at: float = float("-inf")
     _sweeping: tuple[Position, int] | None = None
+    _published: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt64), repr=False)
+    """Hashes of the rows of the last look: rereading the near past costs only what is new in it."""
     _certain: dict[str, int | None] = field(default_factory=dict, repr=False)
     _checked: dict[str, int | None] = field(default_factory=dict, repr=False)
     """Rows of the last sweep and of this one, by key and time of change: known to be published."""
@@ -144,7 +148,11 @@ class TableFeed:
             last = Position(now, "")
         moved = last != at
         notes = {"live": [*last]} if moved else {}
-        self._add(self.outlet.page(self.feed, self.mapping, page, snapshot=False, notes=notes))
+        hashes = page.hash_rows()
+        fresh = page.filter(~hashes.is_in(self._published.implode()))
+        if fresh.height or moved:
+            self._add(self.outlet.page(self.feed, self.mapping, fresh, snapshot=False, notes=notes))
+        self._published = hashes
         if moved:
             self._live, self._moved_at = last, self.monotonic()
             self._near_until = self._moved_at + self.feed.near_seconds + self.feed.poll_seconds

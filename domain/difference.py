@@ -11,19 +11,21 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, content, said
-from domain.records import run
-from domain.rules import Rule, RuleBook
+from domain.compile import CONTENT, Compiled, content, names_of, said
+from domain.plans import count, run
+from domain.rules import RuleBook
 
 Connection = duckdb.DuckDBPyConnection
 _COLUMNS = ", ".join(("rule", "subject", "episode", "holds", *CONTENT))
 _SAME = "h.rule = v.rule and h.subject = v.subject and h.episode = v.episode"
+SCRATCH = ("said", "hit", "change", "ending", "used")
+"""Tables of one evaluation."""
 RECORDS = 20
 """A condition names at most so many of the records used, newest first."""
 
 
 def create(con: Connection, compiled: Iterable[Compiled]) -> None:
-    """Tables: ``verdict`` in the file; ``said``, ``hit``, ``change`` and ``ending`` for one evaluation."""
+    """Tables: ``verdict`` in the file; ``said``, ``hit``, ``change``, ``ending`` and ``used`` for one evaluation."""
     con.execute(
         "create table if not exists verdict (rule varchar, subject varchar, episode varchar, holds boolean, "
         "step integer, level varchar, division varchar, tier varchar, household_key varchar, evidence varchar, "
@@ -36,6 +38,11 @@ def create(con: Connection, compiled: Iterable[Compiled]) -> None:
         "create or replace temp table ending (rule varchar, subject varchar, episode varchar, "
         "cause varchar, superseded_by varchar)"
     )
+    con.execute(
+        "create or replace temp table used (rule varchar, subject varchar, episode varchar, topic varchar, "
+        "published_at timestamp, position bigint, "
+        'record struct(topic varchar, "partition" integer, "offset" bigint, record_id varchar))'
+    )
     con.execute("create or replace temp table authority (key varchar, member varchar)")
     members = {key: member for c in compiled for key, member in c.authorities.items()}
     if members:
@@ -44,20 +51,24 @@ def create(con: Connection, compiled: Iterable[Compiled]) -> None:
 
 def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     """Fill ``hit`` with what these rules say of the facts, silenced ones left out; whether they say anything."""
+    compiled = list(compiled)
     shapes = _by_shape(compiled)
     parts = " union all ".join(said(shape, rules) for shape, rules in shapes.items())
-    if not parts or not _count(con, f"insert into said {parts}"):
+    if not parts or not count(con, f"insert into said {parts}"):
         return False
-    spoke = {r for (r,) in con.execute("select distinct rule from said").fetchall()}
-    speaking = {shape: [c for c in rules if c.rule.id in spoke] for shape, rules in shapes.items()}
-    parts = " union all ".join(content(shape, rules) for shape, rules in speaking.items() if rules)
-    # Two sources may use one record id, so one episode: what holds is said once, and always the same.
-    run(
-        con,
-        f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
-        f"from ({parts} union all by name from said where holds is null) h{_audible(speaking)} "
-        f"order by rule, subject, episode, holds nulls last, evidence",
-    )
+    spoke = {rule for (rule,) in run(con, "select distinct rule from said").fetchall()}
+    silent = _silenced(compiled)
+    for shape, rules in shapes.items():
+        if spoke.isdisjoint(c.rule.id for c in rules):
+            continue
+        # Two sources may use one record id, so one episode: what holds is said once, and always the same.
+        run(
+            con,
+            f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
+            f"from ({content(shape, rules)} union all by name "
+            f"from said where holds is null and rule in ({names_of(rules)})) h{silent} "
+            f"order by rule, subject, episode, holds nulls last, evidence",
+        )
     return True
 
 
@@ -68,13 +79,10 @@ def _by_shape(compiled: Iterable[Compiled]) -> dict[str, list[Compiled]]:
     return shapes
 
 
-def _audible(speaking: dict[str, list[Compiled]]) -> str:
+def _silenced(compiled: Iterable[Compiled]) -> str:
     """SQL that leaves out what a rule standing for the same subject silences."""
     silenced = " or ".join(
-        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))"
-        for rules in speaking.values()
-        for c in rules
-        if c.rule.inhibits
+        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))" for c in compiled if c.rule.inhibits
     )
     return (
         f" where not exists (select 1 from said i where i.holds and i.subject = h.subject and ({silenced}))"
@@ -85,7 +93,7 @@ def _audible(speaking: dict[str, list[Compiled]]) -> str:
 
 def compare(con: Connection) -> int:
     """Fill ``change`` with what differs between ``hit`` and ``verdict`` of the ``subjects``; how many."""
-    return _count(con, f"insert into change {_change()}")
+    return count(con, f"insert into change {_change()}")
 
 
 def _change() -> str:
@@ -103,29 +111,29 @@ def _change() -> str:
 
 def apply(con: Connection) -> None:
     """Make ``verdict`` say what ``change`` says."""
-    con.execute(
+    run(
+        con,
         "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
-        "and verdict.episode = c.episode"
+        "and verdict.episode = c.episode",
     )
     content = ", ".join(f"if(stands, {column}, null)" for column in CONTENT)
-    con.execute(
-        f"insert into verdict ({_COLUMNS}) select rule, subject, episode, holds, {content} from change where said"
-    )
+    run(con, f"insert into verdict ({_COLUMNS}) select rule, subject, episode, holds, {content} from change where said")
 
 
 def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], ended: Iterable[str]) -> None:
     """Fill ``ending`` with why the conditions of these rules that stood no longer do."""
-    parts = [_causes(compiled[rule], book) if rule in compiled else _withdrawn(rule) for rule in ended]
-    if parts:
-        con.execute(
-            "insert into ending select distinct on (rule, subject, episode) * from ("
-            f"{' union all '.join(parts)}) order by rule, subject, episode, cause"
+    for rule in ended:
+        causes = _causes(compiled[rule], book) if rule in compiled else _withdrawn(rule)
+        run(
+            con,
+            f"insert into ending select distinct on (rule, subject, episode) * from ({causes}) "
+            f"order by rule, subject, episode, cause",
         )
 
 
 def rules_changed(con: Connection) -> tuple[list[str], list[str]]:
     """Rules of which conditions ended, and rules of which conditions stand that are new or have changed."""
-    rows = con.execute("select distinct rule, stood and not stands, stands from change order by 1").fetchall()
+    rows = run(con, "select distinct rule, stood and not stands, stands from change order by 1").fetchall()
     return [rule for rule, ended, _ in rows if ended], [rule for rule, _, stands in rows if stands]
 
 
@@ -170,31 +178,30 @@ class Trace:
     dated: bool
 
 
-def records(book: RuleBook, rules: Iterable[str], traces: dict[str, Trace]) -> str:
-    """SQL of the records that the changed standing conditions rest on: rule, subject, episode, records (JSON)."""
-    speaking = [book.rules[rule] for rule in rules]
-    if not speaking:
-        return "select rule, subject, episode, '[]' as records from ending limit 0"
-    topics = sorted({topic for rule in speaking for topic in rule.needs})
-    parts = [
-        f"select *, {place} as place from ({_traced(speaking, book, topic, traces[topic])})"
-        for place, topic in enumerate(topics)
-    ]
-    return (
-        f"select rule, subject, episode, to_json(list(record order by published_at desc, place, position desc)"
-        f"[:{RECORDS}])::varchar as records from ({' union all '.join(parts)}) group by rule, subject, episode"
-    )
+def trace(con: Connection, book: RuleBook, standing: Iterable[str], traces: dict[str, Trace]) -> None:
+    """Fill ``used`` with the records that the changed standing conditions of these rules rest on."""
+    topics = sorted({topic for rule in standing for topic in book.rules[rule].needs})
+    for topic in topics:
+        run(con, f"insert into used {_traced(book, topic, traces[topic])}")
 
 
-def _traced(rules: list[Rule], book: RuleBook, topic: str, trace: Trace) -> str:
+USED = f"""
+    select rule, subject, episode,
+           to_json(list(record order by published_at desc, topic, position desc)[:{RECORDS}])::varchar as records
+    from used group by rule, subject, episode"""
+"""SQL of the records behind a condition, newest first, as JSON."""
+
+
+def _traced(book: RuleBook, topic: str, trace: Trace) -> str:
     """SQL of a topic's records behind the rules that need it: that of the episode, those of its year, or all."""
-    record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules if topic in rule.needs}
+    rules = [rule for rule in book.rules.values() if topic in rule.needs]
+    record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
     own = _list(rule for rule, of in record_of.items() if of == topic)
     yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
     match = f" and (c.rule not in ({own}) or s.record_id = c.episode)" if own else ""
     match += f" and (c.rule not in ({yearly}) or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
-        f'select c.rule, c.subject, c.episode, s.published_at, s."offset" as position, '
+        f"select c.rule, c.subject, c.episode, '{topic}' as topic, s.published_at, s.\"offset\" as position, "
         f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
         f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
@@ -229,10 +236,6 @@ def unknown(con: Connection) -> dict[str, int]:
     return dict(
         con.execute("select rule, count(*) from verdict where holds is null group by rule order by rule").fetchall()
     )
-
-
-def _count(con: Connection, insert: str) -> int:
-    return int(run(con, insert).fetchall()[0][0])
 
 
 def _list(names: Iterable[str]) -> str:

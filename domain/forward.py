@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from domain.records import outgoing, run
+from domain.plans import count, run
+from domain.records import outgoing
 from domain.stage import Stamp
 
 Connection = duckdb.DuckDBPyConnection
@@ -65,23 +66,20 @@ class Forwarded:
     def publish(self, con: Connection, stamp: Stamp, filled: set[str]) -> pl.DataFrame | None:
         """The rows that changed for the ``subjects``, now kept as published; None if there are none."""
         now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
-        ((changed,),) = run(con, f"insert into {self.change} {self._difference(now)}").fetchall()
-        if not changed:
+        if not count(con, f"insert into {self.change} {self._difference(now)}"):
             return None
         same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
-        con.execute(f"delete from {self.published} using {self.change} c where {same}")
+        run(con, f"delete from {self.published} using {self.change} c where {same}")
         columns = ", ".join((*self.key, *self.content))
-        con.execute(f"insert into {self.published} ({columns}) select {columns} from {self.change} where present")
+        run(con, f"insert into {self.published} ({columns}) select {columns} from {self.change} where present")
         frame = outgoing(
             con,
             self.topic,
-            f"""
-            select c.*, '{stamp.stage}' as stage, {stamp.state_partition} as state_partition,
-                   {stamp.epoch} as epoch, {stamp.seq} as seq, s.caused_at, s.baseline or {stamp.baseline} as baseline
-            from {self.change} c join subjects s on s.subject = c.{self.of}
-            order by c.present, {", ".join(f"c.{k}" for k in self.key)}""",
+            f"select c.*, s.caused_at, s.baseline from {self.change} c join subjects s on s.subject = c.{self.of} "
+            f"order by c.present, {', '.join(f'c.{k}' for k in self.key)}",
+            stamp,
         )
-        con.execute(f"truncate {self.change}")
+        run(con, f"truncate {self.change}")
         return frame
 
     def adopt(self, con: Connection) -> None:

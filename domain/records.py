@@ -7,17 +7,14 @@ in whatever order, lane or slice the versions arrived.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
 
 import duckdb
 import polars as pl
 from polars import selectors as cs
 
+from domain.plans import run
+from domain.stage import Stamp
 from schemas.load import Node, of_topic
-
-SMALL, SMALLEST, ROWS_A_LOOKUP = 500, 8, 16_000
-"""Up to so many subjects are looked up by a list of constants (index), more by a join (scan): one look-up
-costs as much as the scan of that many rows (measured)."""
 
 POSITION = 'published_at, lane, "partition", "offset"'
 """Columns that say where a record stands in the log, so that a decision can name it."""
@@ -25,7 +22,6 @@ POSITION = 'published_at, lane, "partition", "offset"'
 ENVELOPE = f"person_key, record_id, division, occurred_at, {POSITION}"
 """Columns of every fact over a department's records."""
 
-_SLICE = "_slice"
 _TYPES = {
     "string": "varchar",
     "bytes": "blob",
@@ -76,56 +72,22 @@ class Kept:
         """Keep the records of a slice and note their subjects in the temp table ``touched``."""
         names = ", ".join(f'"{c}"' for c in columns_of(self.topic))
         baseline = "bool_and(baseline)" if "baseline" in columns_of(self.topic) else "false"
-        con.register(_SLICE, frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
-        try:
-            con.execute(
-                f'insert into {self.table} (lane, "partition", "offset", {names}) '
-                f"select _lane, _partition, _offset, {names} from {_SLICE}"
-            )
-            con.execute(
-                f"insert into touched select {self.subject}, max({self.caused_at}), {baseline} from {_SLICE} group by 1"
-            )
-        finally:
-            con.unregister(_SLICE)
+        rows = frame.with_columns(cs.datetime().dt.replace_time_zone(None))  # noqa: F841 - read by the SQL
+        con.execute(
+            f'insert into {self.table} (lane, "partition", "offset", {names}) '
+            f"select _lane, _partition, _offset, {names} from rows"
+        )
+        con.execute(
+            f"insert into touched select {self.subject}, max({self.caused_at}), {baseline} from rows group by 1"
+        )
 
     def current(self, selected: str) -> str:
-        """SQL of the current rows of the selected subjects. ``selected`` is what stands behind IN."""
+        """SQL of the current rows of the subjects that a query of one column names."""
         return (
-            f"(select * from {self.table} where {self.subject} in {selected} "
+            f"(select * from {self.table} where {self.subject} in ({selected}) "
             f"qualify row_number() over (partition by {', '.join(self.key)}, {self.subject} "
             f"order by {', '.join(f'{c} desc' for c in self.order)}) = 1 and not ({self.gone}))"
         )
-
-
-def few(rows: int) -> int:
-    """How many subjects are few where so many versions are kept."""
-    return min(SMALL, max(SMALLEST, rows // ROWS_A_LOOKUP))
-
-
-def among(con: duckdb.DuckDBPyConnection, subjects: str, limit: int) -> str:
-    """What stands behind IN to select subjects given as a query of one column: constants if they are few."""
-    found = con.execute(f"{subjects} limit {limit + 1}").fetchall()
-    return f"({', '.join(_literal(s) for (s,) in found)})" if len(found) <= limit else f"({subjects})"
-
-
-@lru_cache(maxsize=256)
-def _parsed(sql: str) -> duckdb.Statement:
-    """A statement ready to be planned: parsing is a quarter of what a small slice costs."""
-    return _parser().extract_statements(sql)[0]
-
-
-@cache
-def _parser() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
-
-
-def run(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """Execute SQL whose text is the same from slice to slice."""
-    return con.execute(_parsed(sql))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def columns_of(topic: str) -> dict[str, str]:
@@ -141,14 +103,19 @@ def _sql_type(node: Node) -> str:
     return _LOGICAL.get(node.logical) or _TYPES[node.kind]
 
 
-def outgoing(con: duckdb.DuckDBPyConnection, topic: str, sql: str) -> pl.DataFrame:
-    """The rows of a query as a frame with exactly the columns and types of the topic's schema."""
-    dtypes = of_topic(topic).dtypes
-    names = ", ".join(f'"{name}"' for name in dtypes)
-    frame: pl.DataFrame = con.sql(f"select {names} from ({sql})").pl()
+def outgoing(con: duckdb.DuckDBPyConnection, topic: str, sql: str, stamp: Stamp, **more: object) -> pl.DataFrame:
+    """The rows of a query (with ``baseline``) as a frame of the topic's schema, stamped with who decided.
+
+    ``more``: values of further columns, the same in every row.
+    """
+    who = {name: getattr(stamp, name) for name in ("stage", "state_partition", "epoch", "seq", "decided_at")}
+    frame = run(con, sql).pl()
+    frame = frame.with_columns(
+        pl.col("baseline") | stamp.baseline, *(pl.lit(value).alias(name) for name, value in {**who, **more}.items())
+    )
     return frame.select(
         pl.col(name).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
         if isinstance(dtype, pl.Datetime)
         else pl.col(name).cast(dtype)
-        for name, dtype in dtypes.items()
+        for name, dtype in of_topic(topic).dtypes.items()
     )

@@ -17,7 +17,8 @@ from polars import selectors as cs
 from domain import difference, facts
 from domain.compile import Compiled, compiled
 from domain.forward import MEMBERS, RELATIONS, Forwarded
-from domain.records import Kept, among, few, outgoing, run
+from domain.plans import count, expect, forget, run
+from domain.records import Kept, outgoing
 from domain.rules import RuleBook
 from domain.stage import Stamp
 from schemas.load import of_topic
@@ -72,7 +73,6 @@ class Screening:
         con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
-        con.execute("create temp table if not exists scale (few integer)")
         facts.create(con, self.name, self.kept)
         self._define(con)
         difference.create(con, self.compiled.values())
@@ -102,18 +102,15 @@ class Screening:
 
     def _heartbeat(self, con: Connection, frame: pl.DataFrame) -> None:
         before = self._covered(con)
-        con.register("_slice", frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
-        try:
-            con.execute(
-                "create or replace temp table latest as select * from (from heartbeat union all by name "
-                "select source, topic, division_prefix, source_epoch, seq, covers_from, complete from _slice) "
-                "qualify row_number() over (partition by source, topic, division_prefix "
-                "order by source_epoch desc, seq desc) = 1"
-            )
-            con.execute("delete from heartbeat")
-            con.execute("insert into heartbeat from latest")
-        finally:
-            con.unregister("_slice")
+        rows = frame.with_columns(cs.datetime().dt.replace_time_zone(None))  # noqa: F841 - read by the SQL
+        con.execute(
+            "insert into heartbeat "
+            "select source, topic, division_prefix, source_epoch, seq, covers_from, complete from rows"
+        )
+        con.execute(
+            "delete from heartbeat where rowid not in (select arg_max(rowid, row(source_epoch, seq)) from heartbeat "
+            "group by source, topic, division_prefix)"
+        )
         if self._covered(con) != before:
             sent_at: datetime = frame.sort("sent_at")["sent_at"][-1]
             con.execute("insert into pending values (?)", [_utc(sent_at)])
@@ -134,37 +131,36 @@ class Screening:
     def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
         """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
-        ((today, limit, pending, caused_at),) = run(
-            con, "select (select max(day) from clock), (select few from scale), count(*), max(caused_at) from pending"
+        ((today, pending, caused_at),) = run(
+            con, "select (select max(day) from clock), count(*), max(caused_at) from pending"
         ).fetchall()
         if pending:
             self._define(con)
-            con.execute("delete from pending")
+            run(con, "truncate pending")
         if today is not None:
             for _ in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
-                self._decide(con, stamp, today, limit, found)
-        con.execute("truncate touched")
+                self._decide(con, stamp, today, found)
+        run(con, "truncate touched")
         return {topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()}
 
     def _define(self, con: Connection) -> None:
-        """Tell facts and rules the day and what the feeds cover on it, and how many subjects are few."""
+        """Tell facts and rules the day and what the feeds cover on it."""
         today = self.today(con) or date.min
         coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
         for statement in facts.macros(today.isoformat(), coverage):
             con.execute(statement)
-        rows = " + ".join(f"(select count(*) from {kept.table})" for kept in self.kept.values())
-        ((total,),) = con.execute(f"select {rows}").fetchall()
-        con.execute("truncate scale")
-        con.execute("insert into scale values (?)", [few(total)])
+        forget(con)
 
     def _chunks(self, con: Connection, everybody: bool, caused_at: datetime) -> Iterator[None]:
         """Fill ``subjects`` with those to evaluate, chunk by chunk."""
-        con.execute("truncate subjects")
+        run(con, "truncate subjects")
         if not everybody:
             touched = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
-            if run(con, touched).fetchall()[0][0]:
+            if subjects := count(con, touched):
+                expect(con, subjects)
                 yield
             return
+        expect(con, CHUNK)
         known = " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
         con.execute("truncate everybody")
         con.execute(
@@ -182,10 +178,8 @@ class Screening:
             )
             yield
 
-    def _decide(
-        self, con: Connection, stamp: Stamp, today: date, limit: int, found: dict[str, list[pl.DataFrame]]
-    ) -> None:
-        filled = self._facts(con, among(con, "select subject from subjects", limit), stamp.division_default)
+    def _decide(self, con: Connection, stamp: Stamp, today: date, found: dict[str, list[pl.DataFrame]]) -> None:
+        filled = self._facts(con, stamp.division_default)
         known = self._known(con)
         said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
         if (said or "verdict" in known) and difference.compare(con):
@@ -196,8 +190,8 @@ class Screening:
                 if changed is not None:
                     found[view.topic].append(changed)
         views = {fact.name for fact in self.facts if fact.view}
-        for table in (*sorted(filled - views), "said", "hit", "change", "ending"):
-            con.execute(f"truncate {table}")
+        for table in (*sorted(filled - views), *difference.SCRATCH):
+            run(con, f"truncate {table}")
 
     def _known(self, con: Connection) -> set[str]:
         """Which of the tables of what was said and published speak of the ``subjects``."""
@@ -209,47 +203,44 @@ class Screening:
         (rows_of,) = run(con, f"select {counts}").fetchall()
         return {table for table, rows in zip(tables, rows_of, strict=True) if rows}
 
-    def _facts(self, con: Connection, selected: str, division_default: str) -> set[str]:
-        """Fill the facts of the selected subjects; the names of those that have rows."""
+    def _facts(self, con: Connection, division_default: str) -> set[str]:
+        """Fill the facts of the ``subjects``; the names of those that have rows."""
         filled: set[str] = set()
         for fact in self.facts:
             if fact.driver and fact.driver not in filled:
                 continue
-            if fact.view:
-                filled.add(fact.name)
-                continue
-            sql = f"insert into {fact.name} {fact.over(self.kept, selected, division_default)}"
-            ((rows,),) = (con.execute(sql) if fact.topic else run(con, sql)).fetchall()
-            if rows:
+            sql = f"insert into {fact.name} {fact.over(self.kept, 'select subject from subjects', division_default)}"
+            if fact.view or count(con, sql):
                 filled.add(fact.name)
         return filled
 
     def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
         ended, standing = difference.rules_changed(con)
         difference.find_causes(con, self.book, self.compiled, ended)
+        difference.trace(con, self.book, standing, self.traces)
         difference.apply(con)
-        traced = difference.records(self.book, standing, self.traces)
         return outgoing(
             con,
             _CONDITION,
             f"""
             select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
-                   if(c.stands, 'standing', 'ended') as state, {owner(stamp)},
+                   if(c.stands, 'standing', 'ended') as state,
                    c.rule, c.rule_version, '{self.subject_kind}' as subject_kind, c.subject as subject_key, c.episode,
                    c.household_key, c.division, c.tier, r.rule_class, r.kind, r.department, c.level, c.step,
                    r.deadline_days,
                    coalesce(e.cause, '') as cause, coalesce(e.superseded_by, '') as superseded_by,
                    c.evidence, coalesce(a.thresholds, '{{}}') as thresholds, coalesce(t.records, '[]') as records,
-                   s.baseline or {stamp.baseline} as baseline, date '{today}' as as_of, s.caused_at,
-                   {instant(stamp.decided_at)} as decided_at
+                   s.caused_at, s.baseline
             from change c
             join subjects s using (subject)
             left join ending e using (rule, subject, episode)
-            left join ({traced}) t using (rule, subject, episode)
+            left join ({difference.USED}) t using (rule, subject, episode)
             left join ({difference.THRESHOLDS}) a using (rule, subject, episode)
             left join (values {self._rules_table}) r(rule, rule_class, kind, department, deadline_days) using (rule)
             where c.stood or c.stands
             order by c.subject, c.stands, c.rule, c.episode""",
+            stamp,
+            as_of=today,
         )
 
     @cached_property
@@ -271,6 +262,7 @@ class Screening:
                 next(v for v in self.forwarded if v.topic == topic).adopt(con)
         finally:
             con.unregister("_adopted")
+            forget(con)
 
     @staticmethod
     def unknown(con: Connection) -> dict[str, int]:
@@ -287,19 +279,6 @@ class PersonStage(Screening):
     outputs = (_CONDITION, MEMBERS.topic, RELATIONS.topic)
     forwarded = (MEMBERS, RELATIONS)
     extra_inputs = (_HEARTBEAT,)
-
-
-def owner(stamp: Stamp) -> str:
-    """SQL of the columns that say who decided."""
-    return (
-        f"'{stamp.stage}' as stage, {stamp.state_partition} as state_partition, "
-        f"{stamp.epoch} as epoch, {stamp.seq} as seq"
-    )
-
-
-def instant(at: datetime) -> str:
-    """SQL of an instant, UTC."""
-    return f"timestamp '{_utc(at).isoformat(sep=' ', timespec='milliseconds')}'"
 
 
 def _utc(at: datetime) -> datetime:

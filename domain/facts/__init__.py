@@ -105,7 +105,7 @@ def create(con: duckdb.DuckDBPyConnection, folder: str, kept: dict[str, Kept]) -
         con.execute(statement)
     for fact in load(folder):
         kind, end = ("view", "") if fact.view else ("table", " limit 0")
-        con.execute(f"create or replace temp {kind} {fact.name} as {fact.over(kept, '(null)')}{end}")
+        con.execute(f"create or replace temp {kind} {fact.name} as {fact.over(kept, 'null')}{end}")
 
 
 def empty(folder: str) -> duckdb.DuckDBPyConnection:

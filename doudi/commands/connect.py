@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from doudi.commands.run import one_thread
 from wire.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def connector(
     ] = None,
 ) -> None:
     """Read a department's tables or drop folder and publish every change, until SIGTERM."""
+    one_thread()
     from connectors import catalogue  # noqa: PLC0415 - slow to import
     from connectors.runner import Connector  # noqa: PLC0415
     from doudi.embedded import runfile  # noqa: PLC0415

@@ -37,8 +37,8 @@ def demo(
     settings = Settings()
     update: dict[str, object] = {"home": (home or settings.home / "demo").absolute()}
     if "partitions" not in settings.model_fields_set:
-        # More partitions than processors only cost: the demo installs for the machine that it finds.
-        update["partitions"] = min(settings.partitions, os.cpu_count() or 1)
+        # The demo installs for the machine that it finds: the stack and the departments need processors too.
+        update["partitions"] = max(1, min(settings.partitions, (os.cpu_count() or 1) // 2))
     settings = settings.model_copy(update=update)
     options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep, patience)
     # Ctrl-C and SIGTERM end it in an orderly way, wherever it is.

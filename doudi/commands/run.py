@@ -7,6 +7,7 @@ views.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -30,6 +31,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (init, worker, watch, gateway, rebuild):
         app.command()(command)
+
+
+def one_thread() -> None:
+    """Polars in this thread alone: slices are small, and a hub has its processors busy with other processes."""
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 
 def here() -> Settings:
@@ -58,6 +64,7 @@ def worker(stage: Annotated[str, typer.Argument(help=", ".join(STAGES))]) -> Non
     """Run one stage of the hub until stopped. Several of `persons` or `households` share the partitions."""
     if stage not in STAGES:
         raise typer.BadParameter(f"{stage!r} is no stage; choose one of {', '.join(STAGES)}")
+    one_thread()
     run = entry_point(STAGES[stage][0], "run")
     run(stage, here()) if STAGES[stage][0] == "agents.worker" else run(here())
 

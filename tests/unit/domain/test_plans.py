@@ -1,0 +1,73 @@
+"""Kept plans: right whatever the tables held when they were made, planned anew when the catalog changes."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from domain.plans import SMALL, expect, forget, run
+
+EXTREMES = "insert into t values (null, null), (-2147483648, 5), (2147483647, 6)"
+QUESTIONS = (
+    "select a, count(*) from t group by a order by a",
+    "select count(*), min(a), max(a) from t",
+    "select * from t where a < 100 order by all",
+    "select count(*) from t where a > 50",
+    "select x.a from t x join t y using (a) order by 1",
+    "select a from t where a is not null order by a",
+    "select distinct on (a) a, b from t order by a, b",
+    "select * from t where b in (select b from t where a < 5) order by all",
+    "select a, sum(b) over (partition by a) from t order by all",
+    "select * from t qualify row_number() over (partition by b order by a desc) = 1 order by all",
+)
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("create table t (a integer, b integer)")
+    return con
+
+
+@pytest.mark.parametrize("before", ["select 1", "insert into t values (1, 1), (2, 2)"])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_plan_made_over_little_answers_rightly_over_much(
+    con: duckdb.DuckDBPyConnection, before: str, question: str
+) -> None:
+    con.execute(before)
+    run(con, question).fetchall()
+    con.execute("insert into t select range * 1000, range from range(200)")
+    con.execute(EXTREMES)
+    assert run(con, question).fetchall() == con.execute(question).fetchall()
+    con.execute("delete from t")
+    assert run(con, question).fetchall() == con.execute(question).fetchall()
+
+
+def test_the_engine_would_answer_wrongly_with_statistics(con: duckdb.DuckDBPyConnection) -> None:
+    """Why plans are made without them. If this fails, the engine has been mended and the setting may go."""
+    con.execute("insert into t values (1, 1), (2, 2)")
+    con.execute("prepare kept as select count(*) from t where a > 50")
+    con.execute("insert into t values (100, 1)")
+    assert con.execute("execute kept").fetchall() == [(0,)]
+
+
+def test_a_macro_defined_anew_counts_after_forgetting(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("create temp macro m() as 1")
+    assert run(con, "select m()").fetchall() == [(1,)]
+    con.execute("create or replace temp macro m() as 2")
+    forget(con)
+    assert run(con, "select m()").fetchall() == [(2,)]
+
+
+def test_many_subjects_are_planned_for_themselves(con: duckdb.DuckDBPyConnection) -> None:
+    expect(con, SMALL + 1)
+    run(con, "select count(*) from t")
+    assert con.execute("select count(*) from duckdb_prepared_statements()").fetchall() == [(0,)]
+    expect(con, 1)
+    run(con, "select count(*) from t")
+    assert con.execute("select count(*) from duckdb_prepared_statements()").fetchall() == [(1,)]
+
+
+def test_other_statements_keep_their_optimizer(con: duckdb.DuckDBPyConnection) -> None:
+    run(con, "select count(*) from t")
+    assert con.execute("select current_setting('disabled_optimizers')").fetchall() == [("",)]
