@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -48,7 +49,7 @@ class Identity:
         return {n: c for n in self.__slots__ if (c := getattr(self, n))}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mapping:
     """From a department's row (all columns as text) to the fields of ``topic``."""
 
@@ -82,8 +83,11 @@ class Mapping:
 
 def clean(frame: pl.DataFrame) -> pl.DataFrame:
     """Strip surrounding space; empty text is null."""
-    stripped = pl.all().str.strip_chars()
-    return frame.with_columns(pl.when(stripped != "").then(stripped))
+    return frame.with_columns(_CLEAN)
+
+
+_STRIPPED = pl.all().str.strip_chars()
+_CLEAN = pl.when(_STRIPPED != "").then(_STRIPPED)
 
 
 def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = "") -> pl.DataFrame:
@@ -92,7 +96,12 @@ def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, del
     ``_key`` (text), ``_updated`` (UTC µs, null if the row has none), ``_deleted``, ``_problem`` (what is
     wrong, null if nothing) and ``_<part>`` for each part of the identity.
     """
-    raw = clean(raw)
+    return clean(raw).select(_columns(mapping, key, updated_at, deleted))
+
+
+@cache
+def _columns(mapping: Mapping, key: str, updated_at: str, deleted: str) -> list[pl.Expr]:
+    """The expressions of `apply`, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
     flag = pl.lit(False)
     if deleted:
@@ -103,7 +112,7 @@ def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, del
     parts = [*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))]
     problems = [pl.when(p.bad).then(pl.lit(p.says)) for p in parts if p.bad is not None]
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
-    return raw.select(
+    return [
         pl.col(key).fill_null("").alias("_key"),
         moments.alias("_updated"),
         flag.alias("_deleted"),
@@ -114,4 +123,4 @@ def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, del
             "occurred_at"
         ),
         *[f.value.alias(name) for name, f in mapping.fields.items()],
-    )
+    ]

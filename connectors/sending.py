@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
@@ -88,9 +88,9 @@ class Sender:
         if not frame.height:
             return
         schema = load.of_topic(topic)
-        chosen = frame.select(pl.col(c).cast(t) for c, t in schema.dtypes.items())
-        values = codec.encode_frame(schema, chosen, self.registry.id_of(topic))
-        self.send(topic, [k.encode() for k in chosen[key].to_list()], values)
+        frame = frame.select(pl.col(c) if frame.schema[c] == t else pl.col(c).cast(t) for c, t in schema.dtypes.items())
+        values = codec.encode_frame(schema, frame, self.registry.id_of(topic))
+        self.send(topic, [k.encode() for k in frame[key].to_list()], values)
 
     def rows(self, topic: str, rows: Sequence[dict[str, Any]], partition: int = -1) -> None:
         """Encode and queue rows; the key is what schemas/topics.py says."""
@@ -103,8 +103,7 @@ class Sender:
 
 def instant(moment: datetime) -> pl.Expr:
     """A column of one instant, UTC, milliseconds."""
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return pl.lit(utc, pl.Datetime("us")).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
+    return pl.lit(int(moment.timestamp() * 1000)).cast(pl.Datetime("ms", "UTC"))
 
 
 def lists(rows: list[list[str]]) -> pl.Series:

@@ -66,6 +66,7 @@ class State:
         """``key`` (32 bytes) seals the notes. Raises ConfigError where the file cannot be used."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._key = key
+        self._notes: dict[tuple[str, str], Any] = {}
         try:
             self._con = sqlite3.connect(path, timeout=0.2, isolation_level=None)
             path.chmod(0o600)
@@ -143,12 +144,15 @@ class State:
         except BaseException:
             con.execute("ROLLBACK")
             raise
+        self._notes.update({(feed, name): value for name, value in changes.notes.items()})
 
     def _seal(self, value: Any) -> bytes:
         return seal_local(self._key, json.dumps(value).encode())
 
     def note(self, feed: str, name: str, default: Any = None) -> Any:
         """A position or another small value (JSON)."""
+        if (feed, name) in self._notes:
+            return self._notes[feed, name]
         rows = self._con.execute("SELECT value FROM note WHERE feed=? AND name=?", (feed, name)).fetchall()
         if not rows:
             return default

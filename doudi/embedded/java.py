@@ -14,7 +14,12 @@ COMMON = (
 )
 
 
-def java(*arguments: str, heap: str, classpath: list[Path] | None = None) -> list[str]:
-    """Command line of a JVM with at most that heap (such as ``512m``)."""
+def java(*arguments: str, heap: str, classpath: list[Path] | None = None, archive: Path | None = None) -> list[str]:
+    """Command line of a JVM with at most that heap (such as ``512m``).
+
+    ``archive``: where the JVM keeps the classes it has loaded, parsed, for its next start; it makes the file at its
+    first orderly end, and again where it does not fit any more.
+    """
     path = ["-cp", ":".join(str(p) for p in classpath)] if classpath else []
-    return [str(JAVA), f"-Xmx{heap}", *COMMON, *path, *arguments]
+    kept = ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"] if archive else []
+    return [str(JAVA), f"-Xmx{heap}", *COMMON, *kept, *path, *arguments]

@@ -158,9 +158,11 @@ class Kafka(Component):
 
     def command(self) -> list[str]:
         """The broker's JVM."""
-        return self._java("kafka.Kafka", str(self.data / "server.properties"))
+        return self._java(
+            "kafka.Kafka", str(self.data / "server.properties"), archive=self.artifacts.cache / "kafka.jsa"
+        )
 
-    def _java(self, *arguments: str) -> list[str]:
+    def _java(self, *arguments: str, archive: Path | None = None) -> list[str]:
         return java(
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -173,6 +175,7 @@ class Kafka(Component):
             *arguments,
             heap=self.heap,
             classpath=self.artifacts.fetch("kafka"),
+            archive=archive,
         )
 
     def check(self) -> None:

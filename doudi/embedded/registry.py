@@ -63,11 +63,11 @@ class Registry(Component):
         return java(
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
-            "-Xshare:auto",
             *(f"-D{k}={v}" for k, v in settings.items()),
             "-jar",
             str(app / "quarkus-run.jar"),
             heap="512m",
+            archive=self.artifacts.cache / "registry.jsa",
         )
 
     def _kafka(self) -> dict[str, str]:
