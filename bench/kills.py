@@ -64,6 +64,8 @@ class Report:
 
     plan: Plan
     kills: Counter[str] = field(default_factory=Counter)
+    waiting: list[int] = field(default_factory=list)
+    """Records not yet read by whoever has to, just before each strike."""
     records: int = 0
     rows: int = 0
     compared: Comparison | None = None
@@ -87,9 +89,11 @@ def run(settings: Settings, plan: Plan, say: Say) -> Report:
             for name, strike in _strikes(demo, plan):
                 if writing.done():
                     break
+                waiting = _backlog(demo)
                 strike()
                 report.kills[name] += 1
-                say(f"{sum(report.kills.values())}: {name}; {demo_backlog(demo)}")
+                report.waiting.append(waiting)
+                say(f"{sum(report.kills.values())}: {name}, {waiting} records waiting; {demo_backlog(demo)}")
         finally:
             stop.set()
         report.rows = writing.result().rows
@@ -98,6 +102,19 @@ def run(settings: Settings, plan: Plan, say: Say) -> Report:
         report.compared = demo_run.check(demo)
         report.records = demo.hub.published()
     return report
+
+
+def _backlog(demo: Demo) -> int:
+    """Wait until somebody is behind, and say by how many records. Raises NotQuiet if nobody ever is."""
+    until, said = time.monotonic() + 2 * BOOT_S, "nobody was behind"
+    while time.monotonic() < until:
+        try:
+            if behind := sum(demo.hub.look().behind.values()):
+                return behind
+        except Exception as error:  # the broker or Redis is on its way up again
+            said = f"the hub could not be asked who is behind ({type(error).__name__})"
+        time.sleep(0.05)
+    raise NotQuiet(f"{said}, for {2 * BOOT_S:.0f} s", str(demo.settings.home / "logs"), "see kafka.log there")
 
 
 def demo_backlog(demo: Demo) -> str:
@@ -146,6 +163,8 @@ def _kill(demo: Demo, name: str, pause: float) -> None:
 def _kill_connector(demo: Demo, department: str, pause: float) -> None:
     time.sleep(pause)
     demo.connectors.kill(department)
+    time.sleep(pause)
+    demo.connectors.start()
 
 
 def _second(demo: Demo, point: str, count: int) -> None:

@@ -301,6 +301,18 @@ def publish_and_wait(
     return message.partition() or 0, message.offset() or 0
 
 
+_PASSING = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._TRANSPORT,
+}
+"""What a reader meets while a broker comes back or another takes over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive messages of one partition; the three lists are parallel."""
@@ -347,12 +359,12 @@ def read_all(
         heard = time.monotonic()
         while waiting:
             messages = client.consume(batch, 0.2)
-            if not messages and time.monotonic() - heard > patience_s:
+            if time.monotonic() - heard > patience_s:
                 raise KafkaUnreachable(
                     f"nothing arrives of {topic} from {settings.kafka} for "
                     f"{patience_s:g} s; check the brokers, then read again"
                 )
-            if messages:
+            if any(m.error() is None for m in messages):
                 heard = time.monotonic()
             yield from _batches(settings, messages, ends, waiting)
     finally:
@@ -379,6 +391,8 @@ def _batches(settings: Settings, messages: list[Message], ends: dict[int, int], 
             if error.code() == KafkaError._PARTITION_EOF:
                 waiting.discard(partition)
                 continue
+            if error.code() in _PASSING:
+                continue  # the client finds the new leader by itself; for how long is `patience_s`
             raise fault(settings, error)
         if offset + 1 >= ends[partition]:
             waiting.discard(partition)

@@ -109,10 +109,15 @@ class Hub:
             for p in range(partitions_of(self._settings, topics.of(n)))
         }
         cut = len(self._settings.namespace)
-        return {
-            (tp.topic[cut:], tp.partition): future.result(10).offset
-            for tp, future in self._admin.list_offsets(wanted).items()
-        }
+        try:
+            return {
+                (tp.topic[cut:], tp.partition): future.result(10).offset
+                for tp, future in self._admin.list_offsets(wanted).items()
+            }
+        except Exception:
+            # After a broker's unclean restart a client asks with the old leader's epoch until it ends.
+            self._admin = admin(self._settings)
+            raise
 
     def published(self) -> int:
         """Records of departments on their topics, both lanes."""
