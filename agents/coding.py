@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from agents.partitioning import partitions
 from agents.slices import Slice
 from agents.state import Row
 from domain.sealing import seal_to
 from schemas import load
 from schemas.codec import Bad, decode, encode, encode_frame
 from schemas.topics import BACKLOG, TOPICS, of
+from wire.partitioner import partition_for, partitions_for
 from wire.registry import Registry
 from wire.settings import Settings
 
@@ -108,7 +108,7 @@ class Coder:
         )
         keys = _joined(frame, load.key_fields(topic))
         by = of(topic).partition_by
-        where = partitions(_joined(frame, (by,)) if by else keys, self.partitions(topic)).tolist()
+        where = partitions_for(_joined(frame, (by,)) if by else keys, self.partitions(topic))
         return [Row(topic, k, p, v) for k, p, v in zip(keys, where, values, strict=True)]
 
     def one(self, topic: str, row: Mapping[str, Any], partition: int | None = None) -> Row:
@@ -116,7 +116,7 @@ class Coder:
         value = encode(load.of_topic(topic), [row], self._registry.id_of(topic))[0]
         key = ":".join(str(row[f]) for f in load.key_fields(topic)).encode()
         if partition is None:
-            partition = int(partitions([key], self.partitions(topic))[0])
+            partition = partition_for(key, self.partitions(topic))
         return Row(topic, key, partition, value)
 
     def partitions(self, topic: str) -> int:

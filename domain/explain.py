@@ -11,26 +11,26 @@ from domain.rules import Rule, RuleBook
 from domain.tiers import TITLES
 
 Language = Literal["zh", "en"]
-_WORDS = {
-    "zh": {
-        "dibao": "低保金",
-        "tekun": "特困供养金",
-        "living_subsidy": "困难残疾人生活补贴",
-        "care_subsidy": "护理补贴",
-        "temporary_aid": "临时救助",
-        "medical_aid": "医疗救助",
-        "funeral_subsidy": "丧葬补贴",
-    },
-    "en": {
-        "dibao": "living allowance",
-        "tekun": "state care",
-        "living_subsidy": "living subsidy",
-        "care_subsidy": "care subsidy",
-        "temporary_aid": "temporary aid",
-        "medical_aid": "medical aid",
-        "funeral_subsidy": "funeral subsidy",
-    },
+_BENEFITS = {
+    "dibao": ("最低生活保障", "minimum living allowance"),
+    "tekun": ("特困人员救助供养", "care for destitute persons"),
+    "temporary_aid": ("临时救助", "temporary aid"),
+    "medical_aid": ("医疗救助", "medical aid"),
+    "living_subsidy": ("困难残疾人生活补贴", "living subsidy for disabled persons"),
+    "care_subsidy": ("重度残疾人护理补贴", "care subsidy for severely disabled persons"),
+    "funeral_subsidy": ("丧葬补贴", "funeral subsidy"),
 }
+_UNITS = {
+    "fen": ("元", " yuan"),
+    "days": ("天", " days"),
+    "working_days": ("个工作日", " working days"),
+    "months": ("个月", " months"),
+    "grade": ("级", ""),
+    "steps": ("倍", " times"),
+}
+_YES_NO = {True: ("是", "yes"), False: ("否", "no")}
+_NOTHING = ("无", "none")
+_BETWEEN = ("、", ", ")
 
 
 def sentence(
@@ -49,7 +49,8 @@ def sentence(
 
     def put(name: str) -> str:
         if name in lines:
-            return shown(lines[name]["value"], book.parameters[name].unit, language)
+            parameter = book.parameters.get(name)
+            return shown(lines[name].get("value"), parameter.unit if parameter else "", language)
         column = book.columns.get(name)
         return shown(facts.get(name), column.unit if column else "", language)
 
@@ -57,15 +58,19 @@ def sentence(
 
 
 def shown(value: Any, unit: str, language: Language) -> str:
-    """A value as people read it: money in yuan, tiers and benefits by title, nothing as a dash."""
+    """A value as people read it: money in yuan, tiers and benefits by title, units in words, nothing as 无."""
+    place = 0 if language == "zh" else 1
     if value is None or value in ("", []):
-        return "无" if language == "zh" else "none"
+        return _NOTHING[place]
     if isinstance(value, list):
-        return ("、" if language == "zh" else ", ").join(shown(v, unit, language) for v in value)
+        return _BETWEEN[place].join(shown(v, unit, language) for v in value)
     if isinstance(value, bool):
-        return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
-    if unit == "fen":
-        return f"{value / 100:,.2f}元" if language == "zh" else f"{value / 100:,.2f} yuan"
+        return _YES_NO[value][place]
     if unit in ("tier", "tiers") and value in TITLES:
-        return TITLES[value][0 if language == "zh" else 1]
-    return _WORDS[language].get(str(value), str(value))
+        return TITLES[value][place]
+    if isinstance(value, str) and value in _BENEFITS:
+        return _BENEFITS[value][place]
+    if unit == "grade" and language == "en":
+        return f"grade {value}"
+    text = f"{value / 100:,.2f}" if unit == "fen" else str(value)
+    return text + _UNITS.get(unit, ("", ""))[place]

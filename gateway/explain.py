@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from domain.explain import Language, sentence, shown
 from domain.rules import RuleBook
-from domain.tiers import TITLES
-
-Language = str
-_FIELD = re.compile(r"\{([a-z_0-9]+)\}")
-_BENEFITS = {
-    "dibao": ("最低生活保障", "minimum living allowance"),
-    "tekun": ("特困人员救助供养", "care for destitute persons"),
-    "temporary_aid": ("临时救助", "temporary aid"),
-    "medical_aid": ("医疗救助", "medical aid"),
-    "living_subsidy": ("困难残疾人生活补贴", "living subsidy for disabled persons"),
-    "care_subsidy": ("重度残疾人护理补贴", "care subsidy for severely disabled persons"),
-    "funeral_subsidy": ("丧葬补贴", "funeral subsidy"),
-}
-_UNITS: dict[str, tuple[str, str]] = {
-    "days": ("天", " days"),
-    "working_days": ("个工作日", " working days"),
-    "months": ("个月", " months"),
-    "grade": ("级", ""),
-    "year": ("", ""),
-    "steps": ("倍", " times"),
-}
-_YES_NO = {True: ("是", "yes"), False: ("否", "no")}
-_UNKNOWN = ("不详", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +53,8 @@ class Explainer:
             "level": held["level"],
             "step": held["step"],
             "tier": held["tier"],
-            "tier_zh": _tier(held["tier"], 0),
-            "tier_en": _tier(held["tier"], 1),
+            "tier_zh": shown(held["tier"] or "none", "tier", "zh"),
+            "tier_en": shown(held["tier"] or "none", "tier", "en"),
             "episode": held["episode"],
             "as_of": held["as_of"],
             "facts": [self._fact(n, v) for n, v in evidence.items() if not n.endswith("_key")],
@@ -87,23 +64,16 @@ class Explainer:
                 {k: r.get(k) for k in ("topic", "partition", "offset", "record_id")}
                 for r in orjson.loads(held["records"] or b"[]")
             ],
-            "sentence_zh": self.sentence(held["rule"], evidence, thresholds, 0),
-            "sentence_en": self.sentence(held["rule"], evidence, thresholds, 1),
+            "sentence_zh": self.sentence(held["rule"], evidence, thresholds, "zh"),
+            "sentence_en": self.sentence(held["rule"], evidence, thresholds, "en"),
         }
 
-    def sentence(self, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: int) -> str:
-        """The rule's explanation with its values. ``language``: 0 Chinese, 1 English."""
+    def sentence(
+        self, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: Language
+    ) -> str:
+        """The rule's explanation with its values; of a rule that the book no longer has, its id."""
         rule = self.rules.rules.get(rule_id)
-        if rule is None:
-            return rule_id
-
-        def shown(match: re.Match[str]) -> str:
-            name = match[1]
-            if name in thresholds:
-                return self._text(thresholds[name].get("value"), self._parameter_unit(name), language)
-            return self._text(evidence.get(name), self._unit(name), language)
-
-        return _FIELD.sub(shown, rule.explain.zh if language == 0 else rule.explain.en)
+        return sentence(self.rules, rule, evidence, thresholds, language) if rule else rule_id
 
     def _fact(self, name: str, value: Any) -> dict[str, Any]:
         column = self.rules.columns.get(name)
@@ -113,8 +83,8 @@ class Explainer:
             "label_zh": column.title.zh if column else name,
             "label_en": column.title.en if column else name,
             "value": value,
-            "text": self._text(value, unit, 0),
-            "text_en": self._text(value, unit, 1),
+            "text": shown(value, unit, "zh"),
+            "text_en": shown(value, unit, "en"),
         }
 
     def _threshold(self, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +95,8 @@ class Explainer:
             "label_zh": parameter.title.zh if parameter else name,
             "label_en": parameter.title.en if parameter else name,
             "value": found.get("value"),
-            "text": self._text(found.get("value"), unit, 0),
-            "text_en": self._text(found.get("value"), unit, 1),
+            "text": shown(found.get("value"), unit, "zh"),
+            "text_en": shown(found.get("value"), unit, "en"),
             "from": found.get("from"),
             "region": found.get("region"),
             "source": found.get("source"),
@@ -143,29 +113,5 @@ class Explainer:
         parameter = self.rules.parameters.get(name)
         return parameter.unit if parameter else ""
 
-    def _text(self, value: Any, unit: str, language: int) -> str:
-        if value is None:
-            return _UNKNOWN[language]
-        if isinstance(value, bool):
-            return _YES_NO[value][language]
-        if isinstance(value, list):
-            return ("、", ", ")[language].join(self._text(v, unit, language) for v in value) or (
-                "无",
-                "none",
-            )[language]
-        if unit == "fen":
-            return f"{value / 100:,.2f}" + ("元", " yuan")[language]
-        if unit in ("tier", "tiers"):
-            return _tier(str(value), language)
-        if unit == "grade" and language == 1:
-            return f"grade {value}"
-        if isinstance(value, str) and value in _BENEFITS:
-            return _BENEFITS[value][language]
-        return f"{value}{_UNITS.get(unit, ('', ''))[language]}"
-
     def _opaque(self, condition_id: str) -> str:
         return hashlib.blake2b(condition_id.encode(), digest_size=12, key=self.secret).hexdigest()
-
-
-def _tier(tier: str, language: int) -> str:
-    return TITLES.get(tier or "none", (tier, tier))[language]

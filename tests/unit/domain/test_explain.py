@@ -18,17 +18,22 @@ def test_a_sentence_says_amounts_in_yuan_and_lists_by_title() -> None:
         )
         == "特困人员，2026年医保结算2笔，个人负担合计3,000.50元，超过预警线1,000.00元。"
     )
-    assert "still running: living allowance, care subsidy; still on the roster as: none" in sentence(
+    said = sentence(
         book,
         book.rules["R32"],
         {"event_on": "2026-06-20", "running_benefits": ["dibao", "care_subsidy"], "tiers": []},
         {},
         "en",
     )
+    assert "running: minimum living allowance, care subsidy for severely disabled persons; still" in said
+    assert "still on the roster as: none" in said
 
 
 def test_values_as_people_read_them() -> None:
     assert shown("tekun", "tier", "zh") == "特困人员"
     assert shown(None, "date", "en") == "none"
     assert shown(False, "", "zh") == "否"
+    assert shown(2, "grade", "zh") == "2级"
+    assert shown(2, "grade", "en") == "grade 2"
+    assert shown(15, "working_days", "en") == "15 working days"
     assert shown(-150000, "fen", "en") == "-1,500.00 yuan"

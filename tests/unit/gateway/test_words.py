@@ -46,8 +46,8 @@ def test_a_condition_is_said_in_two_languages_and_without_keys() -> None:
 
 def test_every_rule_can_be_said() -> None:
     for rule in EXPLAINER.rules.rules.values():
-        for language in (0, 1):
-            assert "{" not in EXPLAINER.sentence(rule.id, {}, {}, language)
+        assert "{" not in EXPLAINER.sentence(rule.id, {}, {}, "zh")
+        assert "{" not in EXPLAINER.sentence(rule.id, {}, {}, "en")
 
 
 def test_a_rule_that_is_gone_keeps_its_id() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wire.partitioner import murmur2, partition_for, partitions_for
 
@@ -30,3 +33,10 @@ def test_many_at_once_are_each_as_alone() -> None:
     generator.shuffle(keys)
     assert partitions_for(keys, 13) == [partition_for(k, 13) for k in keys]
     assert partitions_for([], 4) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=70), max_size=30), st.integers(1, 64))
+def test_the_same_partition_as_other_clients(keys: list[bytes], count: int) -> None:
+    every = list(range(count))
+    assert partitions_for(keys, count) == [DefaultPartitioner()(k, every, every) for k in keys]
