@@ -122,7 +122,7 @@ def test_new_alerts_come_in_live_and_do_not_move_the_reader(running: Rig, visit:
 
     page.mouse.wheel(0, 500)
     # not wait_for_function: when it has to look again it evaluates text, which the page's policy forbids
-    while (before := page.evaluate("scrollY")) <= 300:  # noqa: PLR2004
+    while (before := page.evaluate("scrollY")) <= 300:
         page.wait_for_timeout(50)
     seen = top_of(page, 8)
     second = raised(running, division=place, level="red")
