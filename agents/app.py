@@ -24,6 +24,7 @@ from agents.errors import AgentError, ConfigurationError, Permanent, Transient
 from agents.slices import Slice
 from agents.transport import Options, Positions, SliceApp
 from schemas.topics import of
+from wire import memory
 from wire.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ def run(app: SliceApp, settings: Settings) -> NoReturn:
         quiet=True,
     )
     worker.spinner = None
+    memory.settle()
     logging.getLogger("mode.timers").setLevel(logging.WARNING)  # tells of each late wake-up otherwise
     try:
         worker.execute_from_commandline()

@@ -25,6 +25,7 @@ from connectors.state import State
 from connectors.tables import TableFeed
 from domain.sealing import derive
 from schemas.topics import of
+from wire import memory
 from wire.errors import WireError
 from wire.kafka import check_reachable, partitions_of
 from wire.registry import Registry
@@ -89,6 +90,7 @@ class Connector:
 
     def run(self) -> None:
         """Run until stopped. Transient failures are told and waited out; permanent ones are raised."""
+        memory.settle()
         try:
             self._again(self._reach_kafka)
             self._again(self._open)
