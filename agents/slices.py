@@ -137,7 +137,10 @@ def _extend(offsets: list[int] | range, records: list[Any]) -> list[int] | range
 
 @dataclass(slots=True)
 class Ledger:
-    """What was handed out and acknowledged of one partition, in order of the log."""
+    """What was handed out and acknowledged of one partition, in order of the log.
+
+    ``expected``: the position that is handed out next; all before it is done when the ledger begins.
+    """
 
     expected: int | None = None
     _order: deque[tuple[int, int]] = field(default_factory=deque)  # (next, records) of slices handed out
@@ -145,6 +148,9 @@ class Ledger:
     _records: int = 0
     _done: int | None = None
     _tried: int | None = None
+
+    def __post_init__(self) -> None:
+        self._done = self.expected
 
     @property
     def outstanding(self) -> int:
@@ -195,6 +201,5 @@ class Ledger:
             self._records -= records
 
     def committable(self) -> int | None:
-        """The position up to which everything handed out is done, if that moved since last asked."""
-        done, self._done = self._done, None
-        return done
+        """The position up to which everything is done; None before anything is known."""
+        return self._done

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from confluent_kafka import KafkaException, TopicPartition
 
+from agents.app import group
 from agents.coding import Epochs, accepted
 from schemas import load
 from schemas.codec import decode, encode, encode_frame
 from tests.integration.toy_stage import DAY, LIMIT, bills
-from wire.kafka import Publisher, read_all
+from wire.kafka import Publisher, admin, consumer, read_all
 from wire.registry import Registry
 from wire.settings import Settings
 
 WORKER = Path(__file__).with_name("toy_stage.py")
 PATIENCE_S = 120.0
+STAGE = "persons"
 
 
 class Rig:
@@ -186,6 +189,35 @@ class Rig:
                 again.append(key)
             last[key] = (state, evidence)
         return again
+
+    def forget_offsets(self) -> None:
+        """Remove the group of the killed workers, once the broker knows that they are gone."""
+        client, until, name = admin(self.settings), time.monotonic() + PATIENCE_S, group(self.settings, STAGE)
+        while True:
+            try:
+                client.delete_consumer_groups([name])[name].result(PATIENCE_S)
+                return
+            except KafkaException:
+                assert time.monotonic() < until
+                time.sleep(0.5)
+
+    def unread(self) -> dict[tuple[str, int], int]:
+        """By topic and partition, how many records of the stage's inputs its group has not committed yet."""
+        reader = consumer(self.settings, STAGE)
+        try:
+            found = reader.committed([TopicPartition(t, p) for t, p in self._inputs()], timeout=10)
+            ends = {(tp.topic, tp.partition): reader.get_watermark_offsets(tp, timeout=10)[1] for tp in found}
+        finally:
+            reader.close()
+        return {
+            (tp.topic, tp.partition): ends[tp.topic, tp.partition] - max(tp.offset, 0)
+            for tp in found
+            if ends[tp.topic, tp.partition] > max(tp.offset, 0)
+        }
+
+    def _inputs(self) -> list[tuple[str, int]]:
+        names = ("medical.settlement", "hub.tick")
+        return [(self.settings.topic(name), p) for name in names for p in range(self.settings.partitions)]
 
     def close(self) -> None:
         """End everything started."""

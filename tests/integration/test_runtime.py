@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from domain.sealing import open_sealed
-from tests.integration.runtime_rig import Rig, rig
+from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -79,6 +79,20 @@ def test_stopped_in_order_goes_on_where_it_was(toy: Rig) -> None:
     toy.settle()
     assert toy.begun_twice() == []
     assert toy.logged().count("reading back") == toy.settings.partitions  # the first start only
+
+
+def test_the_group_hears_of_what_a_killed_worker_had_done(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(300)
+    toy.settle()
+    toy.stop(worker, signal.SIGKILL)
+    toy.forget_offsets()
+    assert toy.unread()
+    toy.start()
+    until = time.monotonic() + PATIENCE_S
+    while behind := toy.unread():
+        assert time.monotonic() < until, behind
+        time.sleep(0.3)
 
 
 def test_sleeper_wakes_after_its_partitions_went_to_another(toy: Rig) -> None:
