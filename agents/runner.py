@@ -33,7 +33,7 @@ LIVE_S = 1.0
 HEARTBEAT = "hub.heartbeat"
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
-CATCH_UP_SLICES = 5
+CATCH_UP_SLICES = 1
 """Catching up takes so many times a normal cycle at once: nothing is decided in between."""
 
 Done = Callable[[], None]

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 LAYOUT = "1"
 """Version of the runtime's own tables; a file with another one is set aside and rebuilt."""
 MEMORY_LIMIT = "1GB"
-CHECKPOINT_AT = "64MB"
+CHECKPOINT_AT = "256MB"
 _LOCKED = ("Could not set lock", "Conflicting lock", "already open")
 _DAMAGED = (
     "corrupt",

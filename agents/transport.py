@@ -47,11 +47,11 @@ class Options:
     """
 
     positions: Positions | None = None
-    slice_records: int = 20_000
-    backlog_records: int = 5_000
+    slice_records: int = 100_000
+    backlog_records: int = 20_000
     outstanding_slices: int = 512
-    fetch_wait_ms: int = 50
-    fetch_enough_bytes: int = 64 << 10
+    fetch_wait_ms: int = 250
+    fetch_enough_bytes: int = 1
     partition_bytes: int = 2 << 20
     fetch_bytes: int = 32 << 20
 

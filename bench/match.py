@@ -59,7 +59,7 @@ def main() -> None:
         nonlocal seen, started, cpu
         if not started:
             started, cpu = time.perf_counter(), time.process_time()
-        work(part)
+        await asyncio.to_thread(work, part)  # as the stages do: the next slices come in meanwhile
         done()
         seen += len(part)
         if seen >= load.settlements:

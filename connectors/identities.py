@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from connectors import link
-from connectors.sending import Sender, instant, lists
+from connectors.sending import Sender, lists
 from connectors.state import Changes, Envelope, State
 from domain.sealing import CannotOpen, Forgotten, Vault, index_entries
 from wire.secrets import Secrets
@@ -57,16 +58,17 @@ def publish(
             changed.append(person)
             entries.append(index_entries(secrets.index, merged))
     sealed = [changes.identities[p] for p in changed]
-    columns = {
+    columns: dict[str, pl.Series | list[Any]] = {
         "person_key": pl.Series(changed, dtype=pl.String),
         "key_id": pl.Series([s.key_id for s in sealed], dtype=pl.String),
         "wrapped_key": pl.Series([s.wrapped for s in sealed], dtype=pl.Binary),
         "sealed": pl.Series([s.sealed for s in sealed], dtype=pl.Binary),
         "index": lists(entries),
         "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
+        "source": [source] * len(changed),
+        "updated_at": [now] * len(changed),
     }
-    whole = pl.DataFrame(columns).with_columns(pl.lit(source).alias("source"), instant(now).alias("updated_at"))
-    out.frame("hub.identity", whole, "person_key")
+    out.frame("hub.identity", pl.DataFrame(columns), "person_key")
     return len(changed)
 
 

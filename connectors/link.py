@@ -21,6 +21,7 @@ CARD_MISMATCH = "card_mismatch"
 """The certificate number holds another ID than the row: two persons claimed, so neither is taken."""
 
 _HASH_BYTES = 12
+_CONTENT = ("person_key", "_reason", "_fields", "household_key", "guardian_key")
 _PARTS = ("id_number", "name", "telephone", "address")
 _COLUMN = {"id_number": "_canonical", "name": "_name", "telephone": "_telephone", "address": "_address"}
 
@@ -107,10 +108,10 @@ def _other_person(card: str, clear: str, today: date) -> bool:
         return False  # a certificate number of another form says nothing about the person
 
 
-def content_hashes(frame: pl.DataFrame, fields: Sequence[str]) -> list[bytes]:
+def content_hashes(frame: pl.DataFrame) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [pl.col(c).cast(pl.String).fill_null("\x00") for c in ("person_key", "_reason", "division", *fields)]
-    joined = frame.select(pl.concat_str(columns, separator="\x1f")).to_series().to_list()
+    columns = [frame[c].to_list() for c in _CONTENT if c in frame.columns]
+    joined = ("\x1f".join([v or "\x00" for v in row]) for row in zip(*columns, strict=True))
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 
 

@@ -81,28 +81,36 @@ class Mapping:
         return tuple(dict.fromkeys([*who, *(c for p in parts for c in p.columns)]))
 
 
-def clean(frame: pl.DataFrame) -> pl.DataFrame:
-    """Strip surrounding space; empty text is null."""
-    return frame.with_columns(_CLEAN)
-
-
 _STRIPPED = pl.all().str.strip_chars()
 _CLEAN = pl.when(_STRIPPED != "").then(_STRIPPED)
+"""Without surrounding space; empty text is null."""
+_UPDATED, _FIELDS = "_updated", "_fields"
 
 
 def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = "") -> pl.DataFrame:
     """The typed rows of ``raw`` (all columns text), in order, and these columns for the way on:
 
     ``_key`` (text), ``_updated`` (UTC µs, null if the row has none), ``_deleted``, ``_problem`` (what is
-    wrong, null if nothing) and ``_<part>`` for each part of the identity.
+    wrong, null if nothing), ``_fields`` (all fields and the division as one text, to tell whether they
+    changed) and ``_<part>`` for each part of the identity.
     """
-    return clean(raw).select(_columns(mapping, key, updated_at, deleted))
+    moments, columns, fields = _expressions(mapping, key, updated_at, deleted)
+    return raw.with_columns(_CLEAN).with_columns(moments).select(columns).with_columns(fields)
 
 
 @cache
-def _columns(mapping: Mapping, key: str, updated_at: str, deleted: str) -> list[pl.Expr]:
-    """The expressions of `apply`, made once for a feed."""
+def _expressions(
+    mapping: Mapping, key: str, updated_at: str, deleted: str
+) -> tuple[pl.Expr, list[pl.Expr], pl.Expr]:
+    """What `apply` does in turn, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
+    texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]
+    fields = pl.concat_str(texts, separator="\x1f")
+    return moments.alias(_UPDATED), _columns(mapping, key, deleted), fields.alias(_FIELDS)
+
+
+def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
+    moments = pl.col(_UPDATED)
     flag = pl.lit(False)
     if deleted:
         flag = pl.col(deleted).str.to_lowercase().is_in(["t", "true", "1", "y"]).fill_null(False)
@@ -114,7 +122,7 @@ def _columns(mapping: Mapping, key: str, updated_at: str, deleted: str) -> list[
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
     return [
         pl.col(key).fill_null("").alias("_key"),
-        moments.alias("_updated"),
+        moments,
         flag.alias("_deleted"),
         pl.coalesce(problems).alias("_problem"),
         *[pl.col(c).alias(f"_{part}") for part, c in mapping.identity.columns().items()],

@@ -18,7 +18,7 @@ from connectors.catalogue import Feed
 from connectors.mapping import ENVELOPE, Mapping, apply
 from connectors.outflow import Outflow
 from connectors.plan import Plan, Row, plan
-from connectors.sending import Sender, instant
+from connectors.sending import Sender
 from connectors.state import DELETED, Changes, State
 from domain.sealing import seal_to
 from schemas import load
@@ -117,8 +117,7 @@ class Outlet:
         changes: Changes,
         counts: Counts,
     ) -> None:
-        fields = [c for c in load.of_topic(feed.topic).dtypes if c not in ENVELOPE]
-        rows = _rows_of(frame, fields, self.secrets.linking)
+        rows = _rows_of(frame, self.secrets.linking)
         ids = [r.record_id for r in rows]
         made = plan(
             rows,
@@ -142,23 +141,29 @@ class Outlet:
 
     def _records(self, out: Sender, feed: Feed, frame: pl.DataFrame, made: Plan, *, snapshot: bool) -> None:
         topic = of(feed.topic).backlog if snapshot else feed.topic
+        dtypes = load.of_topic(feed.topic).dtypes
         now = self.clock()
-        empty = [pl.lit(None).alias(f) for f in load.of_topic(feed.topic).dtypes if f not in ENVELOPE]
         deletes = [(n, "delete", v) for n, _, v in made.deletes]
         for some, persons in ((deletes, [p for _, p, _ in made.deletes]), (made.publish, None)):
             if not some:
                 continue
-            chosen = frame[[n for n, _, _ in some]].with_columns(
-                pl.Series("op", [o for _, o, _ in some]),
-                pl.Series("record_version", [v for _, _, v in some]),
-                pl.lit(feed.source).alias("source"),
-                pl.lit(feed.epoch, pl.Int32).alias("source_epoch"),
-                instant(now).alias("published_at"),
-            )
+            numbers = [n for n, _, _ in some]
+            chosen = frame if numbers == list(range(frame.height)) else frame[numbers]
+            ids = chosen["record_id"].to_list()
+            known = {
+                "event_id": [f"{i}:{feed.epoch}:{v}:{o}" for i, (_, o, v) in zip(ids, some, strict=True)],
+                "op": [o for _, o, _ in some],
+                "record_version": [v for _, _, v in some],
+                "source": [feed.source] * len(some),
+                "source_epoch": [feed.epoch] * len(some),
+                "published_at": [now] * len(some),
+            }
             if persons is not None:
-                chosen = chosen.with_columns(pl.Series("person_key", persons), *empty)
-            event_id = pl.format("{}:{}:{}:{}", "record_id", "source_epoch", "record_version", "op")
-            out.frame(topic, chosen.with_columns(event_id.alias("event_id")), "person_key")
+                nothing = [None] * len(some)
+                known |= {"person_key": persons} | {f: nothing for f in dtypes if f not in ENVELOPE}
+            # column by column, without a query: for a small page a query costs more than its rows
+            columns = [pl.Series(c, known[c], t) if c in known else chosen[c] for c, t in dtypes.items()]
+            out.frame(topic, pl.DataFrame(columns), "person_key")
 
     def _unidentified(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
         out.rows(
@@ -206,7 +211,8 @@ class Outlet:
             )
 
     def _sealed_row(self, frame: pl.DataFrame, number: int) -> bytes:
-        row = {k.removeprefix("_"): v for k, v in frame.row(number, named=True).items() if v is not None}
+        values = frame.drop("_fields").row(number, named=True).items()
+        row = {k.removeprefix("_"): v for k, v in values if v is not None}
         return seal_to(self.secrets.hub.public, json.dumps(row, ensure_ascii=False, default=str).encode())
 
     def vanished(self, feed: Feed, ids: Sequence[str]) -> Counts:
@@ -253,9 +259,9 @@ class Outlet:
                 out.rows("hub.heartbeat", rows, partition)
 
 
-def _rows_of(frame: pl.DataFrame, fields: list[str], key: bytes) -> list[Row]:
-    micros = frame["_updated"].dt.epoch("us").fill_null(0).to_list()
-    problems = frame["_problem"].fill_null("").to_list()
+def _rows_of(frame: pl.DataFrame, key: bytes) -> list[Row]:
+    micros = [at or 0 for at in frame["_updated"].to_physical().to_list()]
+    problems = _texts(frame["_problem"])
     raw = [b""] * frame.height
     ids = frame["record_id"].to_list()
     if any(problems):
@@ -269,12 +275,16 @@ def _rows_of(frame: pl.DataFrame, fields: list[str], key: bytes) -> list[Row]:
         for values in zip(
             ids,
             micros,
-            frame["person_key"].fill_null("").to_list(),
-            frame["_reason"].fill_null("").to_list(),
-            link.content_hashes(frame, fields),
+            _texts(frame["person_key"]),
+            _texts(frame["_reason"]),
+            link.content_hashes(frame),
             frame["_deleted"].to_list(),
             problems,
             raw,
             strict=True,
         )
     ]
+
+
+def _texts(column: pl.Series) -> list[str]:
+    return [text or "" for text in column.to_list()]

@@ -83,6 +83,8 @@ class Connector:
             clock,
         )
         self.feeds: list[Running] = []
+        self.compare = threading.Event()
+        """Set it to have all keys compared now, not only when it is due."""
         self._engine: Engine | None = None
         self._due: dict[str, float] = {}
         self._beaten: tuple[float, tuple[bool, ...]] = (float("-inf"), ())
@@ -114,6 +116,11 @@ class Connector:
     def cycle(self) -> None:
         """One turn: each feed that is due, then heartbeats. A failure is raised after all had their turn."""
         failure: Transient | None = None
+        if self.compare.is_set():
+            self.compare.clear()
+            for running in self.feeds:
+                if isinstance(running, TableFeed):
+                    running.compare_soon()
         for running in self.feeds:
             source = running.feed.source
             if self._due.get(source, 0.0) > time.monotonic() or self.stop.is_set():

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
@@ -88,8 +87,8 @@ class Sender:
         if not frame.height:
             return
         schema = load.of_topic(topic)
-        frame = frame.select(pl.col(c) if frame.schema[c] == t else pl.col(c).cast(t) for c, t in schema.dtypes.items())
-        values = codec.encode_frame(schema, frame, self.registry.id_of(topic))
+        columns = [frame[c] if frame[c].dtype == t else frame[c].cast(t) for c, t in schema.dtypes.items()]
+        values = codec.encode_frame(schema, pl.DataFrame(columns), self.registry.id_of(topic))
         self.send(topic, [k.encode() for k in frame[key].to_list()], values)
 
     def rows(self, topic: str, rows: Sequence[dict[str, Any]], partition: int = -1) -> None:
@@ -99,11 +98,6 @@ class Sender:
         keys = [":".join(str(row[f]) for f in load.key_fields(topic)).encode() for row in rows]
         values = codec.encode(load.of_topic(topic), rows, self.registry.id_of(topic))
         self.send(topic, keys, values, partition)
-
-
-def instant(moment: datetime) -> pl.Expr:
-    """A column of one instant, UTC, milliseconds."""
-    return pl.lit(int(moment.timestamp() * 1000)).cast(pl.Datetime("ms", "UTC"))
 
 
 def lists(rows: list[list[str]]) -> pl.Series:

@@ -45,9 +45,10 @@ class TableFeed:
     _swept_at: float = float("-inf")
     _compared_at: float | None = None
     _comparing: str | None = None
+    _compare_wanted: bool = False
     _looked_at: float = float("-inf")
     _sweeping: tuple[Position, int] | None = None
-    _published: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt64), repr=False)
+    _published: frozenset[int] = field(default_factory=frozenset, repr=False)
     """Hashes of the rows of the last look: rereading the near past costs only what is new in it."""
     _certain: dict[str, int | None] = field(default_factory=dict, repr=False)
     _checked: dict[str, int | None] = field(default_factory=dict, repr=False)
@@ -148,11 +149,12 @@ class TableFeed:
             last = Position(now, "")
         moved = last != at
         notes = {"live": [*last]} if moved else {}
-        hashes = page.hash_rows()
-        fresh = page.filter(~hashes.is_in(self._published.implode()))
+        hashes = page.hash_rows().to_list()
+        new = [n for n, row in enumerate(hashes) if row not in self._published]
+        fresh = page if len(new) == page.height else page[new]
         if fresh.height or moved:
             self._add(self.outlet.page(self.feed, self.mapping, fresh, snapshot=False, notes=notes))
-        self._published = hashes
+        self._published = frozenset(hashes)
         if moved:
             self._live, self._moved_at = last, self.monotonic()
             self._near_until = self._moved_at + self.feed.near_seconds + self.feed.poll_seconds
@@ -212,6 +214,10 @@ class TableFeed:
 
     # deletes without a flag
 
+    def compare_soon(self) -> None:
+        """Begin a full comparison of keys with the next step, whenever the last one was."""
+        self._compare_wanted = True
+
     def _compare_if_due(self) -> bool:
         """One page of the full key comparison. True while one is under way."""
         if not self.feed.compare_seconds:
@@ -220,8 +226,9 @@ class TableFeed:
         if self._compared_at is None:
             self._compared_at = now
         if self._comparing is None:
-            if now - self._compared_at < self.feed.compare_seconds:
+            if not self._compare_wanted and now - self._compared_at < self.feed.compare_seconds:
                 return False
+            self._compare_wanted = False
             self.outlet.state.begin_pass(self.feed.source)
             self._comparing = ""
         page = self.table.keys(self._comparing)

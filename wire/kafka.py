@@ -87,7 +87,7 @@ def consumer(settings: Settings, group: str, **extra: Any) -> Consumer:
                 "enable_auto_commit": False,
                 "auto_offset_reset": "earliest",
                 "fetch_queue_backoff_ms": 1,
-                "fetch_wait_max_ms": 100,
+                "fetch_wait_max_ms": 500,
                 "session_timeout_ms": session,
                 "heartbeat_interval_ms": max(session // 6, 100),
                 **extra,

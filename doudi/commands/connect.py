@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +28,10 @@ def connector(
         Path | None, typer.Option(help="YAML whose keys replace those of the shipped connector.yaml")
     ] = None,
 ) -> None:
-    """Read a department's tables or drop folder and publish every change, until SIGTERM."""
+    """Read a department's tables or drop folder and publish every change, until SIGTERM.
+
+    SIGUSR1 has the keys of its tables compared now, which finds rows that were deleted.
+    """
     one_thread()
     from connectors import catalogue  # noqa: PLC0415 - slow to import
     from connectors.runner import Connector  # noqa: PLC0415
@@ -38,7 +42,10 @@ def connector(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Connector(with_places(read, settings), settings, stop=stop).run()
+    running = Connector(with_places(read, settings), settings, stop=stop)
+    if sys.platform != "win32":
+        signal.signal(signal.SIGUSR1, lambda *_: running.compare.set())
+    running.run()
 
 
 def with_places(read: Catalogue, settings: Settings) -> Catalogue:

@@ -74,7 +74,7 @@ class Kafka(Component):
             f"--add-scram={SCRAM}=[name={user},password={password}]"
             for user, password in (self.logins.users if self.logins else ())
         ]
-        command = self._java("kafka.tools.StorageTool", "format", "-t", self.cluster_id(), "-c", str(config), *scram)
+        command = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id()}", "-c", str(config), *scram)
         done = subprocess.run(
             command,
             capture_output=True,

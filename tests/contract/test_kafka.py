@@ -6,6 +6,7 @@ import random
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,18 @@ def test_an_unreachable_broker_says_so_soon(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 10
     with pytest.raises(KafkaUnreachable, match="no Kafka address: set DOUDI_KAFKA"):
         kafka.producer(Settings(home=tmp_path))
+
+
+@pytest.mark.stack
+def test_an_id_of_the_cluster_that_looks_like_an_option(stack: Settings) -> None:
+    """It is made from the folder's path; one in 64 begins with a hyphen."""
+    with folder() as parent:
+        homes = (parent / str(number) for number in count())
+        brokers = (Kafka(home, Ports(parent / "ports.json"), Artifacts(stack.cache)) for home in homes)
+        broker = next(one for one in brokers if one.cluster_id().startswith("-"))
+        broker.data.mkdir(parents=True)
+        broker.prepare(lambda _: None)
+        assert f"cluster.id={broker.cluster_id()}" in (broker.data / "log" / "meta.properties").read_text()
 
 
 @pytest.fixture(scope="module")

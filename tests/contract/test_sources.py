@@ -223,17 +223,27 @@ def test_delete_by_comparison_and_rows_that_no_timestamp_betrays(department: Dep
     department.bench.turn(2)
     assert not department.live()
     department.bench.turn(2, pause=101)
-    assert [(r, op) for r, op, _ in department.live()] == [
-        ("B0003", "delete"),
-        ("B0017", "delete"),
-        ("B0080", "create"),
-    ]
+    found = [("B0003", "delete"), ("B0017", "delete"), ("B0080", "create")]
+    assert [(r, op) for r, op, _ in department.live()] == found
     department.put(department.row(3, 10))  # restored, with its old time
     department.bench.turn(2, pause=101)
     ops = {op: v for r, op, v in department.live() if r == "B0003"}
     assert ops["create"] == ops["delete"] + 1
     department.bench.turn(3, pause=101)
     assert len(department.live()) == 4
+
+
+def test_a_comparison_asked_for_does_not_wait_until_it_is_due(department: Department) -> None:
+    department.change_feed(deleted="", compare_seconds=100_000)
+    department.put(*(department.row(n, 10) for n in range(25)))
+    department.bench.turn(2)
+    department.remove(3)
+    department.bench.turn(2)
+    assert not department.live()
+    department.bench.connector.compare.set()
+    department.bench.turn(4)
+    assert [(r, op) for r, op, _ in department.live()] == [("B0003", "delete")]
+    assert not department.bench.connector.compare.is_set()
 
 
 def test_a_table_that_empties_at_once_is_not_believed(
