@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ LIVE_S = 1.0
 HEARTBEAT = "hub.heartbeat"
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
+ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 1.0
+"""Nobody waits for a backlog's record: it is taken in when so many have come together, or so much later."""
 CATCH_UP_SLICES = 1
 """Catching up takes so many times a normal cycle at once: nothing is decided in between."""
 
@@ -208,8 +211,13 @@ class Runner:
 
         The first record after a pause never waits.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._cycled + BACKLOG_GATHER_S - time.monotonic()):
+                while self._owned and not self._live and 0 < _records(self._backlog) < ENOUGH_BACKLOG:
+                    await self._wake.wait()
+                    self._wake.clear()
         wait = self._cycled + self._runtime.settings.gather_ms / 1000 - time.monotonic()
-        if wait > 0 and self._live and sum(len(part) for part, _ in self._live) < ENOUGH:
+        if wait > 0 and 0 < _records(self._live) < ENOUGH:
             await asyncio.sleep(wait)
 
     def _next(self) -> list[tuple[Slice, Done]]:
@@ -284,6 +292,10 @@ class Runner:
 
 def _number(path: Path) -> int:
     return int(path.name.rsplit(".", 2)[1])
+
+
+def _records(queue: Iterable[tuple[Slice, Done]]) -> int:
+    return sum(len(part) for part, _ in queue)
 
 
 def _up_to(queue: deque[tuple[Slice, Done]], most: int) -> list[tuple[Slice, Done]]:

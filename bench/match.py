@@ -10,11 +10,12 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 import polars as pl
 
-from agents.app import build, run
+from agents.app import build, die, run
 from agents.slices import Slice
 from bench.data import Load, person_key
 from schemas.codec import decode
@@ -55,11 +56,27 @@ def main() -> None:
             [j.encode() for j in body.to_series().to_list()],
         )
 
+    turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+    running: set[asyncio.Task[None]] = set()
+
     async def handle(part: Slice, done: Callable[[], None]) -> None:
-        nonlocal seen, started, cpu
+        nonlocal started, cpu
         if not started:
             started, cpu = time.perf_counter(), time.process_time()
-        await asyncio.to_thread(work, part)  # as the stages do: the next slices come in meanwhile
+        task = asyncio.create_task(in_turn(part, done))
+        running.add(task)
+        task.add_done_callback(ended)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        running.discard(task)
+        if error := task.exception():
+            die(error, "bench.match")
+
+    async def in_turn(part: Slice, done: Callable[[], None]) -> None:
+        """As the stages do: partitions beside each other in threads, the slices of each in order."""
+        nonlocal seen
+        async with turns[part.partition]:
+            await asyncio.to_thread(work, part)
         done()
         seen += len(part)
         if seen >= load.settlements:

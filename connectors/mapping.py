@@ -99,9 +99,7 @@ def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, del
 
 
 @cache
-def _expressions(
-    mapping: Mapping, key: str, updated_at: str, deleted: str
-) -> tuple[pl.Expr, list[pl.Expr], pl.Expr]:
+def _expressions(mapping: Mapping, key: str, updated_at: str, deleted: str) -> tuple[pl.Expr, list[pl.Expr], pl.Expr]:
     """What `apply` does in turn, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
     texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]

@@ -150,7 +150,7 @@ class Outlet:
             numbers = [n for n, _, _ in some]
             chosen = frame if numbers == list(range(frame.height)) else frame[numbers]
             ids = chosen["record_id"].to_list()
-            known = {
+            known: dict[str, Sequence[Any]] = {
                 "event_id": [f"{i}:{feed.epoch}:{v}:{o}" for i, (_, o, v) in zip(ids, some, strict=True)],
                 "op": [o for _, o, _ in some],
                 "record_version": [v for _, _, v in some],

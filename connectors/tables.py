@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import polars as pl
-
 from connectors.catalogue import Feed
 from connectors.mapping import Mapping
 from connectors.publish import Counts, Outlet

@@ -29,6 +29,7 @@ INDEXED: Final = ("id_number", "name", "telephone")
 
 _NONCE: Final = 12
 _COUNTRY_CODE: Final = re.compile(r"^(?:\+|00)?86(?=1[0-9]{10}$)")
+_CANONICAL: Final = re.compile(r"[0-9]{17}[0-9X]")
 _NAME_NOISE: Final = re.compile(r"[\s·•・.．\u200b-\u200f\ufeff]+")
 
 
@@ -164,6 +165,8 @@ def blind_index(key: bytes, kind: str, value: str) -> str:
 
 def _normal(kind: str, value: str) -> str:
     if kind == "id_number":
+        if _CANONICAL.fullmatch(value):
+            return value
         try:
             return normalise_id(value).clear
         except BadId:

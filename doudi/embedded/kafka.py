@@ -74,7 +74,9 @@ class Kafka(Component):
             f"--add-scram={SCRAM}=[name={user},password={password}]"
             for user, password in (self.logins.users if self.logins else ())
         ]
-        command = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster_id()}", "-c", str(config), *scram)
+        # with "=": an id may begin with a hyphen
+        which = (f"--cluster-id={self.cluster_id()}", f"--config={config}")
+        command = self._java("kafka.tools.StorageTool", "format", *which, *scram)
         done = subprocess.run(
             command,
             capture_output=True,
