@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,8 +88,8 @@ class Rig:
         if flush:
             self.publisher.flush()
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """A worker process on this hub."""
+    def start(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
+        """A worker process on this hub. ``before``: a command that runs it."""
         skip = {"home", "cache", "rules", "calendar"}
         env = dict(os.environ) | {
             f"DOUDI_{name.upper()}": getattr(value, "get_secret_value", value.__str__)()
@@ -98,7 +98,8 @@ class Rig:
         }
         env |= {"DOUDI_HOME": str(self.settings.home), **environment}
         with self.log.open("ab") as log:
-            worker = subprocess.Popen([sys.executable, str(WORKER), *arguments], stdout=log, stderr=log, env=env)
+            command = [*before, sys.executable, str(WORKER), *arguments]
+            worker = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         self.workers.append(worker)
         return worker
 
@@ -227,6 +228,26 @@ class Rig:
                 worker.kill()
                 worker.wait()
         self.registry.close()
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """A file system of that size on a folder, seen only by what a command (the first value) runs.
+
+    The second value is the folder as it is seen from outside. Linux only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    user, enter = ((), ()) if os.geteuid() == 0 else (("--user", "--map-root-user"), ("-U", "--preserve-credentials"))
+    script = f'mount -t tmpfs -o size={size} doudi "$0" && echo there && exec sleep 600'
+    command = ["unshare", *user, "--mount", "sh", "-c", script, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"there\n"
+            inside = Path(f"/proc/{holder.pid}/root") / folder.relative_to("/")
+            yield ("nsenter", "--target", str(holder.pid), *enter, "--mount", "--wd=."), inside
+        finally:
+            holder.kill()
 
 
 @contextmanager

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
 import duckdb
 import pytest
 
+from agents.errors import StateFullError
 from domain.sealing import open_sealed
-from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
+from tests.integration.runtime_rig import PATIENCE_S, Rig, rig, small_disk
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -174,6 +177,27 @@ def test_damaged_file_is_set_aside(toy: Rig) -> None:
     toy.start()
     toy.settle()
     assert list(toy.settings.state_dir.glob("*.bad-*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="makes a small file system with unshare and tmpfs")
+def test_a_disk_that_fills_under_the_state_and_is_mended(toy: Rig) -> None:
+    with small_disk(toy.settings.state_dir, "64m") as (inside_of, seen):
+        worker = toy.start(before=inside_of)
+        toy.feed(300)
+        toy.settle()
+        with contextlib.suppress(OSError), (seen / "fill").open("wb") as fill:
+            while True:
+                fill.write(b"x" * 4096)
+                fill.flush()
+        toy.feed(3_000)
+        assert worker.wait(60) == StateFullError.exit_code
+        toy.wait_log("no space left for the state file")
+        toy.wait_log("Free space there, or set DOUDI_STATE to a larger disk")
+        assert "Traceback" not in toy.logged()
+        (seen / "fill").unlink()
+        toy.start(before=inside_of)
+        toy.settle()
+    assert toy.begun_twice() == []
 
 
 def test_file_held_by_another_process(toy: Rig) -> None:
