@@ -7,6 +7,7 @@ import functools
 import gc
 import http.server
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -44,6 +45,19 @@ def doudi(settings: Settings, *arguments: str, before: tuple[str, ...] = ()) -> 
 def given(stack: Settings, home: Path, **other: object) -> Settings:
     """Settings with everything given by URL."""
     return stack.model_copy(update={"home": home, **other})
+
+
+@pytest.mark.parametrize(("code", "program"), [(78, ("worker", "persons")), (2, ("gateway",))])
+def test_a_rules_parameter_that_is_missing(hub: Settings, tmp_path: Path, code: int, program: tuple[str, ...]) -> None:
+    """Nothing starts, so nothing is decided without it; what comes in meanwhile waits in Kafka."""
+    rules = tmp_path / "rules"
+    shutil.copytree(Path(__file__).parents[2] / "rules", rules)
+    (rules / "parameters" / "red_step.yaml").unlink()
+    done = doudi(hub.model_copy(update={"rules": rules}), *program)
+    assert done.returncode == code
+    assert "civil/R01.yaml: level: red_step is neither a column nor a parameter" in done.stderr
+    assert "add parameters/red_step.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def free_port() -> int:
