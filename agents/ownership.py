@@ -23,7 +23,8 @@ from domain.stage import Stage
 from schemas import load
 from schemas.codec import decode
 from schemas.topics import names, of
-from wire.kafka import admin, fault, read_all
+from wire.kafka import admin, fault
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
 

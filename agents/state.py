@@ -18,6 +18,7 @@ import duckdb
 import polars as pl
 
 from agents.errors import CorruptStateError, StateFolderError, StateFullError
+from domain.records import stream
 
 log = logging.getLogger(__name__)
 
@@ -127,17 +128,15 @@ class PartitionState:
         if not rows:
             return
         count, first = len(rows), self._last_id + 1
-        queued = pl.DataFrame(  # noqa: F841 - read by the SQL
-            {
-                "id": range(first, first + count),
-                "seq": [seq] * count,
-                "topic": [r.topic for r in rows],
-                "key": [r.key for r in rows],
-                "partition": [r.partition for r in rows],
-                "value": [r.value for r in rows],
-            },
-            schema=_ROWS,
-        )
+        columns = {
+            "id": range(first, first + count),
+            "seq": [seq] * count,
+            "topic": [r.topic for r in rows],
+            "key": [r.key for r in rows],
+            "partition": [r.partition for r in rows],
+            "value": [r.value for r in rows],
+        }
+        queued = stream(pl.DataFrame(columns, schema=_ROWS))  # noqa: F841 - read by the SQL
         self.con.execute("INSERT INTO outbox SELECT * FROM queued")
         self._last_id += len(rows)
 

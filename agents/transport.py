@@ -50,8 +50,8 @@ class Options:
     slice_records: int = 100_000
     backlog_records: int = 20_000
     outstanding_slices: int = 512
-    fetch_wait_ms: int = 250
-    fetch_enough_bytes: int = 1
+    fetch_wait_ms: int = 50
+    fetch_enough_bytes: int = 64 << 10
     partition_bytes: int = 2 << 20
     fetch_bytes: int = 32 << 20
 

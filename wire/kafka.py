@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
     Message,
     Producer,
-    TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
@@ -299,108 +295,3 @@ def publish_and_wait(
         reason = error.str() if error is not None else f"no answer in {timeout_s:g} s"
         raise DeliveryFailed(f"a message to {topic} at {settings.kafka} was not acknowledged: {reason}; try again")
     return message.partition() or 0, message.offset() or 0
-
-
-_PASSING = {
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REPLICA_NOT_AVAILABLE,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError._TRANSPORT,
-}
-"""What a reader meets while a broker comes back or another takes over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive messages of one partition; the three lists are parallel."""
-
-    partition: int
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    offsets: list[int]
-
-
-def read_all(
-    settings: Settings,
-    topic: str,
-    *,
-    partitions: Sequence[int] | None = None,
-    start: Callable[[int], int] | None = None,
-    until: dict[int, int] | None = None,
-    batch: int = 20_000,
-    patience_s: float = 30.0,
-) -> Iterator[Batch]:
-    """Every message of a Kafka topic (its full name) up to the end offsets as they are now, or to ``until``.
-
-    ``start``: first offset of a partition (the beginning if not given). Raises KafkaUnreachable when nothing
-    arrives for ``patience_s``.
-    """
-    client = consumer(
-        settings,
-        f"read-{uuid.uuid4().hex}",
-        **{
-            "enable_partition_eof": True,
-            "queued_max_messages_kbytes": 65_536,
-            "fetch_max_bytes": 16_777_216,
-            "max_partition_fetch_bytes": 8_388_608,
-            "enable_auto_offset_store": False,
-            "logger": LOG,
-        },
-    )
-    try:
-        ends = _ends(settings, client, topic, partitions)
-        ends |= {p: min(end, ends[p]) for p, end in (until or {}).items() if p in ends}
-        first = {p: start(p) if start is not None else OFFSET_BEGINNING for p in ends}
-        waiting = {p for p, end in ends.items() if end > max(first[p], 0)}
-        client.assign([TopicPartition(topic, p, first[p]) for p in sorted(waiting)])
-        heard = time.monotonic()
-        while waiting:
-            messages = client.consume(batch, 0.2)
-            if time.monotonic() - heard > patience_s:
-                raise KafkaUnreachable(
-                    f"nothing arrives of {topic} from {settings.kafka} for "
-                    f"{patience_s:g} s; check the brokers, then read again"
-                )
-            if any(m.error() is None for m in messages):
-                heard = time.monotonic()
-            yield from _batches(settings, messages, ends, waiting)
-    finally:
-        client.close()
-
-
-def _ends(settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None) -> dict[int, int]:
-    try:
-        if partitions is None:
-            known = client.list_topics(topic, timeout=10).topics[topic]
-            if known.error is not None:
-                raise KafkaException(known.error)
-            partitions = sorted(known.partitions)
-        return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
-    except KafkaException as error:
-        raise fault(settings, error.args[0]) from error
-
-
-def _batches(settings: Settings, messages: list[Message], ends: dict[int, int], waiting: set[int]) -> Iterator[Batch]:
-    found: dict[int, Batch] = {}
-    for message in messages:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        if (error := message.error()) is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                waiting.discard(partition)
-                continue
-            if error.code() in _PASSING:
-                continue  # the client finds the new leader by itself; for how long is `patience_s`
-            raise fault(settings, error)
-        if offset + 1 >= ends[partition]:
-            waiting.discard(partition)
-        if offset < ends[partition]:
-            some = found.get(partition)
-            if some is None:
-                some = found[partition] = Batch(partition, [], [], [])
-            some.keys.append(message.key())
-            some.values.append(message.value())
-            some.offsets.append(offset)
-    yield from found.values()

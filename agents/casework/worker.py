@@ -29,7 +29,7 @@ from agents.gauge import Gauge
 from agents.slices import Slice
 from agents.state import PartitionState, open_file, set_aside, suspect
 from domain.cases import Policy
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
 

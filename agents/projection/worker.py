@@ -17,7 +17,7 @@ from agents.gauge import Gauge
 from agents.projection.projector import TOPICS, Moved, Projector
 from agents.slices import Slice
 from agents.tasks import TaskThread
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.settings import Settings

@@ -13,6 +13,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from schemas import codec, load, samples
 from wire import kafka
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
 
@@ -68,7 +69,7 @@ def test_their_serializer_publishes_to_an_intake_topic(hub: Settings, theirs: Sc
     producer = Producer({"bootstrap.servers": hub.kafka, "partitioner": "murmur2_random"})
     producer.produce(topic, write(row, SerializationContext(topic, MessageField.VALUE)), row["record_id"].encode())
     assert producer.flush(20) == 0
-    (batch,) = kafka.read_all(hub, topic)
+    (batch,) = read_all(hub, topic)
     with Registry(hub.registry, hub.namespace) as registry:
         found = codec.decode(batch.values, batch.keys, schema, registry.writers(name), key=load.key_fields(name))
     assert found.bad == []

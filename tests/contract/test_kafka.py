@@ -21,6 +21,7 @@ from tests.stack import folder
 from wire import kafka
 from wire.errors import DeliveryFailed, KafkaRefused, KafkaUnreachable, TopicMismatch
 from wire.partitioner import partition_for, partitions_for
+from wire.reading import read_all
 from wire.settings import Settings
 
 
@@ -31,7 +32,7 @@ def test_the_producer_chooses_the_partition_that_we_compute(hub: Settings) -> No
     publisher = kafka.Publisher(hub)
     publisher.send_all(topic, keys, [b"x"] * len(keys))
     publisher.flush()
-    seen = {key: batch.partition for batch in kafka.read_all(hub, topic) for key in batch.keys}
+    seen = {key: batch.partition for batch in read_all(hub, topic) for key in batch.keys}
     assert seen == {key: partition_for(key, hub.partitions) for key in keys}
     assert len(set(seen.values())) == hub.partitions
     assert partitions_for(keys, hub.partitions) == [seen[key] for key in keys]
@@ -39,19 +40,19 @@ def test_the_producer_chooses_the_partition_that_we_compute(hub: Settings) -> No
 
 def test_reading_all_stops_at_the_end_and_starts_where_told(hub: Settings) -> None:
     topic = hub.topic("hub.relation")
-    assert list(kafka.read_all(hub, topic)) == []
+    assert list(read_all(hub, topic)) == []
     publisher = kafka.Publisher(hub)
     for partition in range(hub.partitions):
         publisher.send_all(topic, [b"k"] * 5_000, [str(i).encode() for i in range(5_000)], partition)
     publisher.flush()
     found: dict[int, list[int]] = {}
-    for batch in kafka.read_all(hub, topic):
+    for batch in read_all(hub, topic):
         assert [int(v or b"-1") for v in batch.values] == batch.offsets
         found.setdefault(batch.partition, []).extend(batch.offsets)
     assert found == {p: list(range(5_000)) for p in range(hub.partitions)}
     part = [
         (b.partition, o)
-        for b in kafka.read_all(hub, topic, partitions=[1], start=lambda _: 4_990, until={1: 4_995})
+        for b in read_all(hub, topic, partitions=[1], start=lambda _: 4_990, until={1: 4_995})
         for o in b.offsets
     ]
     assert part == [(1, o) for o in range(4_990, 4_995)]
@@ -91,7 +92,7 @@ def test_a_full_queue_waits_instead_of_failing(hub: Settings) -> None:
     publisher.send_all(topic, [b"k"] * 5_000, [b"v"] * 5_000)
     publisher.flush()
     assert len(publisher) == 0
-    assert sum(len(b.offsets) for b in kafka.read_all(hub, topic)) == 5_000
+    assert sum(len(b.offsets) for b in read_all(hub, topic)) == 5_000
 
 
 def test_a_delivery_that_fails_is_told(hub: Settings) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.console_rig import PHONE, Desk, desk, overflow, serious, sign_in
 from tests.ids import test_id
 from tests.integration.casework_rig import OTHER_TOWN, TASK, TOWN, Rig, rig, wait
 from tests.stack import own_hub
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
 

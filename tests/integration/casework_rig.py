@@ -42,7 +42,8 @@ from gateway.users import Users
 from schemas import load
 from schemas.codec import encode
 from schemas.topics import TOPICS as TABLE
-from wire.kafka import Publisher, consumer, partitions_of, producer, publish_and_wait, read_all
+from wire.kafka import Publisher, consumer, partitions_of, producer, publish_and_wait
+from wire.reading import read_all
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.secrets import Secrets

@@ -19,7 +19,7 @@ from connectors.runner import Connector
 from connectors.tables import TableFeed
 from schemas import codec
 from schemas import load as schema
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
 

@@ -22,7 +22,8 @@ from agents.coding import Epochs, accepted
 from schemas import load
 from schemas.codec import decode, encode, encode_frame
 from tests.integration.toy_stage import DAY, LIMIT, bills
-from wire.kafka import Publisher, admin, consumer, read_all
+from wire.kafka import Publisher, admin, consumer
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
 

@@ -16,7 +16,7 @@ import pytest
 from agents.projection import rebuild
 from tests.integration.casework_rig import COUNTY, OTHER_TOWN, PASSWORD, TASK, TOWN, Rig, rig, wait
 from tests.stack import own_hub
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
 

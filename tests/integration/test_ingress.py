@@ -22,7 +22,8 @@ from tests.ids import test_card as some_card
 from tests.ids import test_id as some_id
 from tests.integration.connecting import wait
 from tests.stack import own_hub
-from wire.kafka import Publisher, read_all
+from wire.kafka import Publisher
+from wire.reading import read_all
 from wire.registry import Registry
 from wire.secrets import Secrets
 from wire.settings import Settings

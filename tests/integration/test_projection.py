@@ -21,7 +21,7 @@ from domain.persons import pseudonym
 from domain.sealing import open_sealed
 from tests.integration.casework_rig import TASK, Rig, rig, wait
 from tests.stack import own_hub
-from wire.kafka import read_all
+from wire.reading import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
 

@@ -12,7 +12,8 @@ from schemas.codec import decode, encode
 from schemas.load import of_topic
 from tests.ids import test_id
 from tests.whole import VILLAGE, Whole
-from wire.kafka import Publisher, read_all
+from wire.kafka import Publisher
+from wire.reading import read_all
 
 NOW = dt.datetime.now(dt.UTC)
 

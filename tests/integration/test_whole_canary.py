@@ -13,7 +13,7 @@ from doudi.embedded import runfile
 from schemas import topics
 from tests.ids import test_card, test_id
 from tests.whole import VILLAGE, Whole
-from wire.kafka import read_all
+from wire.reading import read_all
 
 NAME, TELEPHONE, ADDRESS = "测金丝雀某", "99012345678", "测试路九百九十号"
 PERSON, GUARDIAN = test_id(7001), test_id(7002)
