@@ -22,7 +22,12 @@ def test_captured_row(path: Path) -> None:
     captured = json.loads(path.read_text("utf-8"))
     department, name = path.stem.split(".")
     (out,) = mapped(department, name, captured["row"])
+    told = out.pop("_fields").split("\x1f")
     assert {k: _plain(v) for k, v in out.items()} == captured["expected"]
+    unlinked = [v for k, v in captured["expected"].items() if k[0] != "_" and k not in ("division", "occurred_at")]
+    assert told[0] == captured["expected"]["division"]
+    assert len(told) == 1 + len(unlinked)
+    assert [t == "\x00" for t in told[1:]] == [v is None for v in unlinked]
 
 
 def _plain(value: Any) -> Any:
