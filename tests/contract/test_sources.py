@@ -240,10 +240,13 @@ def test_a_comparison_asked_for_does_not_wait_until_it_is_due(department: Depart
     department.remove(3)
     department.bench.turn(2)
     assert not department.live()
-    department.bench.connector.compare.set()
-    department.bench.turn(4)
+    connector = department.bench.connector
+    assert connector is not None
+    connector.compare.set()
+    connector.cycle()
+    department.bench.turn(2)
     assert [(r, op) for r, op, _ in department.live()] == [("B0003", "delete")]
-    assert not department.bench.connector.compare.is_set()
+    assert not connector.compare.is_set()
 
 
 def test_a_table_that_empties_at_once_is_not_believed(
