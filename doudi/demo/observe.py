@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from schemas import topics
@@ -108,16 +108,19 @@ class Hub:
             for n in names
             for p in range(partitions_of(self._settings, topics.of(n)))
         }
-        cut = len(self._settings.namespace)
         try:
-            return {
-                (tp.topic[cut:], tp.partition): future.result(10).offset
-                for tp, future in self._admin.list_offsets(wanted).items()
-            }
-        except Exception:
+            return self._listed(wanted)
+        except KafkaException:
             # After a broker's unclean restart a client asks with the old leader's epoch until it ends.
             self._admin = admin(self._settings)
-            raise
+            return self._listed(wanted)
+
+    def _listed(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
+        cut = len(self._settings.namespace)
+        return {
+            (tp.topic[cut:], tp.partition): future.result(10).offset
+            for tp, future in self._admin.list_offsets(wanted).items()
+        }
 
     def published(self) -> int:
         """Records of departments on their topics, both lanes."""
