@@ -36,8 +36,6 @@ ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
 ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 1.0
 """Nobody waits for a backlog's record: it is taken in when so many have come together, or so much later."""
-CATCH_UP_SLICES = 1
-"""Catching up takes so many times a normal cycle at once: nothing is decided in between."""
 
 Done = Callable[[], None]
 
@@ -159,7 +157,6 @@ class Runner:
         assert self._state is not None  # noqa: S101 - acquired
         self.figures.catching_up = True
         begun = time.monotonic()
-        most = CATCH_UP_SLICES * self._runtime.settings.slice_records
         while any(self._state.positions.get(t, 0) < end for t, end in ends.items() if end > 0):
             if not self._owned:
                 raise NotOwner("revoked")
@@ -169,7 +166,7 @@ class Runner:
                 await self._woken()
                 continue
             queue = self._live or self._backlog or self._heartbeats
-            await self._cycle(_up_to(queue, most), silent=True)
+            await self._cycle(_up_to(queue, self._runtime.settings.slice_records), silent=True)
         await self._cycle([], everybody=True)
         self.figures.catching_up = False
         log.info("%s: caught up in %.1f s", self.name, time.monotonic() - begun)

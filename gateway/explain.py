@@ -77,7 +77,7 @@ class Explainer:
 
     def _fact(self, name: str, value: Any) -> dict[str, Any]:
         column = self.rules.columns.get(name)
-        unit = self._unit(name)
+        unit = column.unit if column else ""
         return {
             "name": name,
             "label_zh": column.title.zh if column else name,
@@ -89,7 +89,7 @@ class Explainer:
 
     def _threshold(self, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
         parameter = self.rules.parameters.get(name)
-        unit = self._parameter_unit(name)
+        unit = parameter.unit if parameter else ""
         return {
             "name": name,
             "label_zh": parameter.title.zh if parameter else name,
@@ -104,14 +104,6 @@ class Explainer:
             "source_en": found.get("source_en"),
             "product_default": bool(found.get("product_default")),
         }
-
-    def _unit(self, name: str) -> str:
-        column = self.rules.columns.get(name)
-        return column.unit if column else ""
-
-    def _parameter_unit(self, name: str) -> str:
-        parameter = self.rules.parameters.get(name)
-        return parameter.unit if parameter else ""
 
     def _opaque(self, condition_id: str) -> str:
         return hashlib.blake2b(condition_id.encode(), digest_size=12, key=self.secret).hexdigest()

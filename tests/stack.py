@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -74,3 +75,24 @@ def folder() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """A file system of its own on a folder, with these mount options, seen only by what a command (the first
+    value) runs.
+
+    The second value is the folder as it is seen from outside. Linux only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    user, enter = ((), ()) if os.geteuid() == 0 else (("--user", "--map-root-user"), ("-U", "--preserve-credentials"))
+    script = f'mount -t tmpfs -o {options} doudi "$0" && echo there && exec sleep 600'
+    command = ["unshare", *user, "--mount", "sh", "-c", script, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"there\n"
+            inside = Path(f"/proc/{holder.pid}/root") / folder.relative_to("/")
+            yield ("nsenter", "--target", str(holder.pid), *enter, "--mount", "--wd=."), inside
+        finally:
+            holder.kill()

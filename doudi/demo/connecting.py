@@ -23,6 +23,8 @@ from wire.settings import Settings
 
 SWEEP_S, OVERLAP_S = 3.0, 10.0
 """How often late commits are looked for, and how far back."""
+POLL_S = 0.4
+"""How often new rows are looked for."""
 COMPARE_S = 300.0
 """How often vanished rows are looked for: as a county would."""
 
@@ -87,18 +89,17 @@ class Connectors:
                     env={**os.environ, **environment(self._settings), "PYTHONPATH": _search()},
                 )
 
-    def stop(self, only: str = "") -> None:
-        """Stop them, or only that department's, in an orderly way."""
-        stopping = {d: c for d, c in self._running.items() if only in ("", d)}
-        for child in stopping.values():
+    def stop(self) -> None:
+        """Stop them in an orderly way."""
+        for child in self._running.values():
             child.terminate()
-        for department, child in stopping.items():
+        for child in self._running.values():
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-            del self._running[department]
+        self._running.clear()
 
     def kill(self, department: str) -> None:
         """End one without a word (SIGKILL), as a crash would."""
@@ -115,9 +116,9 @@ class Connectors:
         shipped = catalogue.load(department)
         feeds = []
         for feed in shipped.feeds:
-            given: dict[str, Any] = {"source": feed.source, "poll_seconds": 0.4}
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": POLL_S}
             if feed.kind == "files":
-                given |= {"folder": str(self._departments.drop), "poll_seconds": 0.4}
+                given["folder"] = str(self._departments.drop)
             else:
                 given |= {"sweep_seconds": SWEEP_S, "overlap_seconds": OVERLAP_S}
             if feed.compare_seconds:

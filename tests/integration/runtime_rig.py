@@ -232,26 +232,6 @@ class Rig:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[tuple[tuple[str, ...], Path]]:
-    """A file system of that size on a folder, seen only by what a command (the first value) runs.
-
-    The second value is the folder as it is seen from outside. Linux only.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    user, enter = ((), ()) if os.geteuid() == 0 else (("--user", "--map-root-user"), ("-U", "--preserve-credentials"))
-    script = f'mount -t tmpfs -o size={size} doudi "$0" && echo there && exec sleep 600'
-    command = ["unshare", *user, "--mount", "sh", "-c", script, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
-        try:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == b"there\n"
-            inside = Path(f"/proc/{holder.pid}/root") / folder.relative_to("/")
-            yield ("nsenter", "--target", str(holder.pid), *enter, "--mount", "--wd=."), inside
-        finally:
-            holder.kill()
-
-
-@contextmanager
 def rig(settings: Settings, seed: int = 1) -> Iterator[Rig]:
     """A rig that leaves no process behind."""
     one = Rig(settings, seed)

@@ -14,7 +14,8 @@ import pytest
 
 from agents.errors import StateFullError
 from domain.sealing import open_sealed
-from tests.integration.runtime_rig import PATIENCE_S, Rig, rig, small_disk
+from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
+from tests.stack import small_disk
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -181,7 +182,7 @@ def test_damaged_file_is_set_aside(toy: Rig) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="makes a small file system with unshare and tmpfs")
 def test_a_disk_that_fills_under_the_state_and_is_mended(toy: Rig) -> None:
-    with small_disk(toy.settings.state_dir, "64m") as (inside_of, seen):
+    with small_disk(toy.settings.state_dir, "size=64m") as (inside_of, seen):
         worker = toy.start(before=inside_of)
         toy.feed(300)
         toy.settle()

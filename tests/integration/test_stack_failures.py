@@ -29,7 +29,7 @@ from doudi.embedded.errors import ArtifactError
 from doudi.embedded.hub import environment
 from doudi.embedded.ports import Ports
 from doudi.embedded.running import running
-from tests.stack import folder, fresh
+from tests.stack import folder, fresh, small_disk
 from wire.settings import Settings
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="makes a small file system with unshare and tmpfs")
@@ -144,17 +144,9 @@ def test_a_port_in_use_and_mended(stack: Settings) -> None:
             assert mended.redis == f"redis://127.0.0.1:{port}/0"
 
 
-@contextmanager
-def small_disk(path: Path, options: str) -> Iterator[tuple[str, ...]]:
-    """A command prefix under which ``path`` is a file system of its own with these mount options."""
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    script = f'mount -t tmpfs -o {options} doudi "$0" && exec "$@"'
-    yield ("unshare", *user, "--mount", "sh", "-c", script, str(path))
-
-
 @linux_only
 def test_a_full_disk(stack: Settings) -> None:
-    with folder() as home, small_disk(home, "size=1m,mode=755") as before:
+    with folder() as home, small_disk(home, "size=1m,mode=755") as (before, _):
         done = doudi(given(stack, home, redis=""), "up", "--only-stack", before=(
             *before, "sh", "-c", f'head -c 2m /dev/zero > {home}/fill 2>/dev/null; exec "$0" "$@"',
         ))  # fmt: skip
@@ -170,7 +162,7 @@ def test_a_full_disk(stack: Settings) -> None:
 def test_a_disk_that_fills_under_kafka_and_is_mended(stack: Settings) -> None:
     """The message names the disk; once there is room Kafka comes back by itself, with everything
     acknowledged."""
-    with folder() as home, small_disk(home, "size=40m,mode=755") as before:
+    with folder() as home, small_disk(home, "size=40m,mode=755") as (before, _):
         settings = given(stack, home, kafka="")
         env = {**os.environ, **environment(settings), "PYTHONPATH": str(Path(__file__).parents[2])}
         with (home.parent / f"{home.name}.err").open("w+") as err:
@@ -237,7 +229,7 @@ def until(condition: Callable[[], object], seconds: float = 400.0) -> None:
 
 @linux_only
 def test_a_folder_that_cannot_be_written(stack: Settings) -> None:
-    with folder() as home, small_disk(home, "ro,mode=755") as before:
+    with folder() as home, small_disk(home, "ro,mode=755") as (before, _):
         done = doudi(given(stack, home, redis=""), "up", "--only-stack", before=before)
     assert done.returncode == 2
     assert "Read-only file system" in done.stderr
