@@ -189,6 +189,9 @@ def open_file(path: Path) -> PartitionState | None:
                 "threads": 1,
                 "memory_limit": MEMORY_LIMIT,
                 "checkpoint_threshold": CHECKPOINT_AT,
+                # A record of somebody touched is one row among thousands: unpacking its neighbours costs a
+                # fifth of a small cycle (docs/adr/0012), and the file is two and a half times as large.
+                "force_compression": "uncompressed",
             },
         )
     except duckdb.Error as error:

@@ -23,7 +23,7 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="A fixed load, a steady phase, the comparison, one JSON line")
     ] = False,
-    people: Annotated[int, typer.Option(min=1000, max=2_000_000, help="People of the county")] = 120_000,
+    people: Annotated[int, typer.Option(min=1000, max=2_000_000, help="People of the county")] = 100_000,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Rows a second [--once 500, else 5]")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Length of the steady phase (--once)")] = 60.0,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,

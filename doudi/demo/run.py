@@ -46,7 +46,7 @@ SETTLE_S = 1.0
 class Options:
     """What was asked for."""
 
-    people: int = 120_000
+    people: int = 100_000
     rate: float = 500.0
     seconds: float = 60.0
     seed: int = 7
