@@ -43,6 +43,7 @@ class Comparison:
     """The result. A condition that stands with another level or amount is both missing and extra."""
 
     conditions: int = 0
+    by_rule: dict[str, int] = field(default_factory=dict)
     alerts_open: int = 0
     tasks_open: int = 0
     unidentified: int = 0
@@ -94,6 +95,7 @@ def compare(expected: Mapping[str, Row], standing: Standing, unidentified: int) 
             )
         )
     result.conditions = len(shown)
+    result.by_rule = dict(sorted(Counter(name.split(":", 1)[0] for name in shown).items()))
     return result
 
 

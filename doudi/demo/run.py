@@ -295,6 +295,7 @@ def check(demo: Demo, today: date | None = None) -> compare.Comparison:
     with redis.Redis.from_url(demo.settings.redis) as client:
         standing = compare.read(client, RedisKeys(demo.settings.namespace))
     compared = compare.compare(rows, standing, len(answer.unidentified))
+    demo.say("conditions by rule: " + ", ".join(f"{rule} {n}" for rule, n in compared.by_rule.items()))
     if len(answer.unidentified) != demo.stream.unidentified:
         compared.differences.append(
             compare.Difference(
