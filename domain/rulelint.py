@@ -94,12 +94,12 @@ def _explained(error: Any, model: type[BaseModel]) -> str:
         return f"{at} is missing; add it"
     if error["type"] == "extra_forbidden":
         known = [f.alias or n for n, f in model.model_fields.items()]
-        return f"{at} is not known{_near(at, known)}; remove or rename it"
+        return f"{at} is not known{near(at, known)}; remove or rename it"
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{at}: {message}; found {str(error['input'])[:60]!r}"
 
 
-def _near(word: str, known: Iterable[str]) -> str:
+def near(word: str, known: Iterable[str]) -> str:
     """What was probably meant, or all that there is where it is little."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
@@ -119,7 +119,7 @@ def _double(ids: Iterable[str]) -> Iterator[str]:
 def _shape(name: str, shape: Shape, documentation: Documentation) -> Iterator[str]:
     known = facts.columns(shape.stage)
     if name not in known:
-        yield f"there is no such view{_near(name, known)}; add domain/facts/{shape.stage}/{name}.sql"
+        yield f"there is no such view{near(name, known)}; add domain/facts/{shape.stage}/{name}.sql"
         return
     for column in known[name]:
         if column not in documentation.columns:
@@ -132,7 +132,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
         yield f'no value{of} for the whole country from {LAW_FROM} on; add one with region ""'
     for value in parameter.values:
         for tier in set(value.tiers) - set(TIERS_OF_PARAMETERS):
-            yield f"tier {tier} is not known{_near(tier, TIERS_OF_PARAMETERS)}; mend it"
+            yield f"tier {tier} is not known{near(tier, TIERS_OF_PARAMETERS)}; mend it"
         if parameter.by_tier and not value.tiers:
             yield f"the value from {value.from_} names no tiers; add tiers"
         if value.tiers and not parameter.by_tier:
@@ -142,7 +142,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
 def _rule(rule: Rule, book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection]) -> Iterator[str]:
     shape = book.shapes.get(rule.facts)
     if shape is None:
-        yield f"facts: {rule.facts} is not known{_near(rule.facts, book.shapes)}; name a view of facts.yaml"
+        yield f"facts: {rule.facts} is not known{near(rule.facts, book.shapes)}; name a view of facts.yaml"
         return
     if STAGE_OF[rule.subject] != shape.stage:
         yield f"subject: {rule.facts} is about {shape.stage}, not about a {rule.subject}; change facts or subject"
@@ -179,12 +179,12 @@ def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[
             yield f"{node.sql(dialect='duckdb')!r} is not allowed; a rule sees one row: use columns of its facts"
         elif isinstance(node, exp.Column) and node.name not in names:
             yield (
-                f"{node.name} is neither a column nor a parameter{_near(node.name, names)}; "
+                f"{node.name} is neither a column nor a parameter{near(node.name, names)}; "
                 f"use one of facts.yaml, or add parameters/{node.name}.yaml"
             )
         elif isinstance(node, exp.Func) and compiling.name_of(node) not in functions:
             name = compiling.name_of(node)
-            yield f"function {name} is not allowed{_near(name, functions)}; docs/adding-a-rule.md lists those that are"
+            yield f"function {name} is not allowed{near(name, functions)}; docs/adding-a-rule.md lists those that are"
 
 
 def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterat
 def _people_see(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
     for column in rule.evidence:
         if column not in columns:
-            yield f"evidence: {column} is not a column of {rule.facts}{_near(column, columns)}; use one that is"
+            yield f"evidence: {column} is not a column of {rule.facts}{near(column, columns)}; use one that is"
     for column in set(rule.purpose_fields) - set(rule.evidence):
         yield f"purpose: {column} is not among the evidence; add it there, or leave it out"
     if not rule.deadline.source and not rule.deadline.product_default:
@@ -210,23 +210,23 @@ def _people_see(rule: Rule, columns: dict[str, str], book: RuleBook) -> Iterator
     for language, text in (("zh", rule.explain.zh), ("en", rule.explain.en)):
         for field in sorted(set(FIELD.findall(text)) - sayable):
             yield (
-                f"explain.{language}: {{{field}}} is neither evidence nor a parameter{_near(field, sayable)}; "
+                f"explain.{language}: {{{field}}} is neither evidence nor a parameter{near(field, sayable)}; "
                 f"add it to the evidence"
             )
 
 
 def _others(rule: Rule, book: RuleBook, stage: str) -> Iterator[str]:
     if rule.department not in DEPARTMENTS:
-        yield f"to: {rule.department} is not a department{_near(rule.department, DEPARTMENTS)}; name one"
+        yield f"to: {rule.department} is not a department{near(rule.department, DEPARTMENTS)}; name one"
     for other in (*rule.superseded_by, *rule.inhibits):
         if other not in book.rules:
-            yield f"rule {other} is not known{_near(other, book.rules)}; name one that exists"
+            yield f"rule {other} is not known{near(other, book.rules)}; name one that exists"
         elif other in rule.inhibits and book.rules[other].inhibits:
             yield f"inhibits: {other} inhibits others itself; chains are not followed: name those too"
     known = facts.kept_of(stage)
     for topic in rule.needs:
         if topic not in known:
-            yield f"needs: {topic} is not read for {stage}{_near(topic, known)}; name one that the facts are made of"
+            yield f"needs: {topic} is not read for {stage}{near(topic, known)}; name one that the facts are made of"
 
 
 def _cases(rule: Rule) -> Iterator[str]:
@@ -244,8 +244,8 @@ def _case(case: Case) -> Iterator[str]:
     for given in (*case.given, *case.then):
         for topic, fields in given.items():
             if topic not in TOPICS:
-                yield f"{topic} is not a topic{_near(topic, TOPICS)}; use one of schemas/topics.py"
+                yield f"{topic} is not a topic{near(topic, TOPICS)}; use one of schemas/topics.py"
                 continue
             known = {*of_topic(topic).dtypes, *GIVEN_BESIDE}
             for name in sorted(set(fields) - known):
-                yield f"{topic} has no field {name}{_near(name, known)}; use one of its schema"
+                yield f"{topic} has no field {name}{near(name, known)}; use one of its schema"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-FULL = 100_000
+FULL = 120_000
 """Size at which planted numbers are given; smaller counties get their part, at least one."""
 BAD_IDS = ("", None, "无", "9901011960", "990101196001010016", "990101196013010012", "99010119600101001Y")
 BAD_ROWS = {

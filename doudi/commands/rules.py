@@ -1,0 +1,75 @@
+"""``doudi rules``: for whoever writes or reads the law: check it, print it, start a new rule. Without Kafka."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wire.settings import Settings
+
+if TYPE_CHECKING:
+    from domain.rules import RuleBook
+
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="Folder of the rules; left out: DOUDI_RULES, or those shipped")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="The law: check, print, start a rule.")
+    for command in (check, docs, new):
+        group.command()(command)
+    app.add_typer(group, name="rules")
+
+
+def check(folder: Folder = None) -> None:
+    """Read every file and try every case; each mistake says what, where and how to mend it. Exits 1 or 2."""
+    from doudi import rulebook  # noqa: PLC0415 - slow to import
+
+    book = _load(folder)
+    cases, failures = rulebook.try_cases(book)
+    for failure in failures:
+        sys.stderr.write(f"{failure}\n")
+    typer.echo(f"{len(book.rules)} rules, {len(book.parameters)} parameters, {cases} cases, {len(failures)} failed")
+    raise typer.Exit(1 if failures else 0)
+
+
+def docs(
+    folder: Folder = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; left out: standard output")] = None,
+) -> None:
+    """The rule book in both languages, with sources, parameters and cases, as Markdown."""
+    from doudi import rulebook  # noqa: PLC0415 - slow to import
+
+    text = rulebook.markdown(_load(folder))
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+def new(
+    rule: Annotated[str, typer.Argument(metavar="ID", help="As people will cite it, such as R43")],
+    department: Annotated[str, typer.Option(help="Who acts: civil, medical, education, housing …")],
+    facts: Annotated[str, typer.Option(help="The view of rules/facts.yaml whose rows it judges")],
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder of the rules; left out: DOUDI_RULES, or those shipped")
+    ] = None,
+) -> None:
+    """Start a rule with a case that fails until the rule is written."""
+    from domain.rules import SHIPPED  # noqa: PLC0415 - slow to import
+    from doudi import rulebook  # noqa: PLC0415
+
+    where = folder or Settings().rules or SHIPPED
+    path = rulebook.start(_load(where), where, rule, department, facts)
+    typer.echo(f"{path}: write it, then `doudi rules check`; docs/adding-a-rule.md says what the keys mean")
+
+
+def _load(folder: Path | None) -> RuleBook:
+    from domain import rules  # noqa: PLC0415 - slow to import
+
+    return rules.load(folder or Settings().rules)
