@@ -74,36 +74,37 @@ class Compiled:
     @cached_property
     def done(self) -> str:
         """SQL of: the help that was asked for is on record."""
-        return self._sql(self.rule.done_when)
+        return self.sql(self.rule.done_when)
 
     @cached_property
     def until(self) -> str:
         """SQL of: the rule's period goes on."""
-        return self._sql(self.rule.until)
+        return self.sql(self.rule.until)
 
     @cached_property
     def corrected(self) -> str:
         """SQL of: what the rule rests on was never so."""
-        return self._sql(self.rule.corrected_when)
+        return self.sql(self.rule.corrected_when)
 
-    def _sql(self, text: str) -> str:
+    def sql(self, text: str) -> str:
+        """SQL over ``source`` of an expression of the rule."""
         return _aliased(_with_step(parse(text), self.rule), self.book).sql(dialect=DIALECT)
 
     @cached_property
     def holds(self) -> str:
         """Standing: the predicate, within its period, neither done nor corrected."""
-        when = self._sql(self.rule.when)
+        when = self.sql(self.rule.when)
         return f"({when}) and ({self.until}) and not ({self.done}) and not ({self.corrected})"
 
     @cached_property
     def step(self) -> str:
         """SQL of how far beyond the threshold."""
-        return self._sql(self.rule.step)
+        return self.sql(self.rule.step)
 
     @cached_property
     def level(self) -> str:
         """SQL of the level."""
-        return f"'{self.rule.level}'" if self.rule.level in LEVELS else self._sql(self.rule.level)
+        return f"'{self.rule.level}'" if self.rule.level in LEVELS else self.sql(self.rule.level)
 
     @cached_property
     def used(self) -> tuple[Used, ...]:

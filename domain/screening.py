@@ -6,7 +6,8 @@ facts of the subjects touched are asked anew of the records kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
 
@@ -195,6 +196,20 @@ class Screening:
         views = {fact.name for fact in self.facts if fact.view}
         for table in (*sorted(filled - views), *difference.SCRATCH):
             run(con, f"truncate {table}")
+
+    @contextmanager
+    def facts_of(self, con: Connection, subjects: Iterable[str], division_default: str) -> Iterator[None]:
+        """Fill the facts of these subjects to be looked at, between cycles; afterwards they are empty again."""
+        con.execute("begin")
+        try:
+            con.execute("truncate subjects")
+            con.execute(
+                "insert into subjects select unnest(?::varchar[]), timestamp '2000-01-01', false", [list(subjects)]
+            )
+            self._facts(con, division_default)
+            yield
+        finally:
+            con.execute("rollback")
 
     def _known(self, con: Connection) -> set[str]:
         """Which of the tables of what was said and published speak of the ``subjects``."""

@@ -19,6 +19,7 @@ from domain.households import HouseholdStage
 from domain.rules import Case, Expected, RuleBook
 from domain.screening import PersonStage, Screening
 from domain.stage import Stamp
+from domain.whynot import Answer, why_not
 from schemas.load import of_topic
 from schemas.topics import DEPARTMENT_TOPICS
 
@@ -148,6 +149,13 @@ class Trial:
             ).fetchall()[0][0]
             for con in self.connections
         )
+
+    def why_not(self, rule: str, subjects: Iterable[str]) -> list[Answer]:
+        """Why a rule does not stand for these subjects (see ``domain.whynot``)."""
+        for stage, con in zip(self.stages, self.connections, strict=True):
+            if rule in stage.compiled:
+                return why_not(con, stage, rule, subjects, self.division_default)
+        raise KeyError(rule)
 
     def close(self) -> None:
         """Forget everything."""

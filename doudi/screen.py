@@ -18,11 +18,11 @@ from typing import Any
 import polars as pl
 
 from domain import persons
-from domain.calendar import CalendarError, add_working_days
 from domain.errors import Permanent
-from domain.explain import sentence
-from domain.rules import RuleBook
+from domain.rulelint import near
+from domain.rules import RuleBook, RuleError
 from domain.trial import Trial
+from doudi import screened
 from schemas.load import Schema, of_topic
 from schemas.topics import DEPARTMENT_TOPICS
 
@@ -65,20 +65,27 @@ class Load:
     unidentified: list[dict[str, Any]] = field(default_factory=list)
 
 
-def screen(folder: Path, as_of: date, out: Path, book: RuleBook, region: str = "") -> dict[str, int]:
+def screen(folder: Path, as_of: date, out: Path, book: RuleBook, region: str = "", why_not: str = "") -> dict[str, int]:
     """Screen the files of a folder and write conditions.jsonl and unidentified.jsonl into ``out``.
 
-    Returns counts: records, standing, ended, unknown, unidentified. Raises BadFiles.
+    With ``why_not``, the id of a rule, also why-not.jsonl. Returns counts: records, standing, ended, unknown,
+    unidentified. Raises BadFiles, and RuleError for an unknown rule.
     """
+    if why_not and why_not not in book.rules:
+        raise RuleError([f"rule {why_not} is not known{near(why_not, book.rules)}; name one of the rule book"])
     load = read(folder, as_of)
     trial = Trial(book, region)
     try:
         rows = list(_replayed(trial, load, as_of))
         unknown = trial.unknown_rows()
+        answers = trial.why_not(why_not, load.names) if why_not else []
     finally:
         trial.close()
-    conditions = [*_said(rows, book, load), *_unknown(unknown, load)]
+    conditions = [*screened.said(rows, book, load.names), *screened.unknown(unknown, load.names)]
     out.mkdir(parents=True, exist_ok=True)
+    if why_not:
+        person = book.rules[why_not].subject == "person"
+        _write(out / "why-not.jsonl", [screened.unmet(a, why_not, load.names, person=person) for a in answers])
     _write(out / "conditions.jsonl", conditions)
     _write(out / "unidentified.jsonl", load.unidentified)
     states = [c["state"] for c in conditions]
@@ -330,67 +337,6 @@ def _coverage(path: Path, topics: list[str], problems: list[str]) -> list[tuple[
 def _near(word: str, known: Any) -> str:
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (do you mean {close[0]}?)" if close else ""
-
-
-# ---------------------------------------------------------------------- out
-
-
-def _said(rows: list[dict[str, Any]], book: RuleBook, load: Load) -> Iterator[dict[str, Any]]:
-    begun: dict[str, date] = {}
-    last: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        begun.setdefault(row["condition_id"], row["as_of"])
-        if row["state"] == "ended":
-            begun.pop(row["condition_id"])
-        last[row["condition_id"]] = row
-    for name, row in last.items():
-        rule = book.rules[row["rule"]]
-        yield {
-            "rule": rule.id,
-            "title_zh": rule.title_zh,
-            "title_en": rule.title_en,
-            **_subject(row, load),
-            "episode": row["episode"],
-            "state": row["state"],
-            "cause": row["cause"] or None,
-            "superseded_by": row["superseded_by"] or None,
-            "level": row["level"],
-            "step": row["step"],
-            "tier": row["tier"] or None,
-            "division": row["division"] or None,
-            "kind": row["kind"],
-            "department": row["department"],
-            "evidence": json.loads(row["evidence"]),
-            "thresholds": json.loads(row["thresholds"]),
-            "deadline_days": row["deadline_days"],
-            "deadline": _deadline(begun.get(name), row["deadline_days"]),
-            "explanation_zh": sentence(book, rule, row["evidence"], row["thresholds"], "zh"),
-            "explanation_en": sentence(book, rule, row["evidence"], row["thresholds"], "en"),
-        }
-
-
-def _unknown(rows: list[dict[str, Any]], load: Load) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        yield {"rule": row["rule"], **_subject(row, load), "episode": row["episode"], "state": "unknown"}
-
-
-def _subject(row: dict[str, Any], load: Load) -> dict[str, str | None]:
-    person = row["subject_kind"] == "person"
-    household = row["household_key"] if person else row["subject_key"]
-    return {
-        "id_number": load.names.get(row["subject_key"]) if person else None,
-        "household": load.names.get(household or "") if household else None,
-    }
-
-
-def _deadline(begun: date | None, days: int) -> str | None:
-    """The day until which somebody must have acted; None where nothing stands or no calendar knows the year."""
-    if begun is None or not days:
-        return None
-    try:
-        return add_working_days(begun, days).isoformat()
-    except CalendarError:
-        return None
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
