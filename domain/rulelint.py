@@ -99,13 +99,16 @@ def _explained(error: Any, model: type[BaseModel]) -> str:
     return f"{at}: {message}; found {str(error['input'])[:60]!r}"
 
 
+def meant(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, if anything."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" (do you mean {close[0]}?)" if close else ""
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """What was probably meant, or all that there is where it is little."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
-        return f" (do you mean {close[0]}?)"
-    return f" (known: {', '.join(names)})" if len(names) < MANY else ""
+    return meant(word, names) or (f" (known: {', '.join(names)})" if len(names) < MANY else "")
 
 
 def _double(ids: Iterable[str]) -> Iterator[str]:

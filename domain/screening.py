@@ -200,12 +200,12 @@ class Screening:
     @contextmanager
     def facts_of(self, con: Connection, subjects: Iterable[str], division_default: str) -> Iterator[None]:
         """Fill the facts of these subjects to be looked at, between cycles; afterwards they are empty again."""
+        asked = list(subjects)
         con.execute("begin")
         try:
             con.execute("truncate subjects")
-            con.execute(
-                "insert into subjects select unnest(?::varchar[]), timestamp '2000-01-01', false", [list(subjects)]
-            )
+            con.execute("insert into subjects select unnest(?::varchar[]), timestamp '2000-01-01', false", [asked])
+            expect(con, len(asked))
             self._facts(con, division_default)
             yield
         finally:

@@ -72,9 +72,9 @@ def why_not(
     """
     compiled = stage.compiled[rule]
     asked = conditions(compiled)
-    columns = {c.text: _columns(c.text, compiled) for c in asked}
+    columns = [_columns(c.sql) for c in asked]
     named = {use.alias: name for use, name in compiled.names.items()}
-    names = sorted({name for each in columns.values() for name in each})
+    names = sorted({name for each in columns for name in each})
     tests = ", ".join([*(c.sql for c in asked), *(f'"{name}"' for name in names)])
     silencers = {
         subject: tuple(rules)
@@ -92,8 +92,8 @@ def why_not(
     for subject, episode, *values in rows:
         met, seen = values[: len(asked)], dict(zip(names, values[len(asked) :], strict=True))
         unmet = tuple(
-            Unmet(c.part, c.text, value is None, {named.get(name, name): seen[name] for name in columns[c.text]})
-            for c, value in zip(asked, met, strict=True)
+            Unmet(c.part, c.text, value is None, {named.get(name, name): seen[name] for name in looked})
+            for c, looked, value in zip(asked, columns, met, strict=True)
             if value is not True
         )
         silenced = silencers.get(subject, ())
@@ -108,7 +108,6 @@ def _conjuncts(text: str) -> list[str]:
     return [part.sql(dialect=compiling.DIALECT, normalize_functions=False) for part in parts]
 
 
-def _columns(text: str, compiled: Compiled) -> tuple[str, ...]:
+def _columns(sql: str) -> tuple[str, ...]:
     """Columns and values of parameters (by alias) that a condition looks at."""
-    tree = compiling.parse(compiled.sql(text))
-    return tuple(sorted({column.name for column in tree.find_all(exp.Column)}))
+    return tuple(sorted({column.name for column in compiling.parse(sql).find_all(exp.Column)}))

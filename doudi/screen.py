@@ -6,12 +6,11 @@ the answers back to them. docs/screen.md describes the files.
 
 from __future__ import annotations
 
-import difflib
 import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import polars as pl
 
 from domain import persons
 from domain.errors import Permanent
-from domain.rulelint import near
+from domain.rulelint import meant, near
 from domain.rules import RuleBook, RuleError
 from domain.trial import Trial
 from doudi import screened
@@ -122,7 +121,7 @@ def read(folder: Path, as_of: date) -> Load:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".csv", ".jsonl") and path.stem not in known and path.name != "coverage.csv":
             problems.append(
-                f"{path.name}: no topic of that name{_near(path.stem, known)}; "
+                f"{path.name}: no topic of that name{meant(path.stem, known)}; "
                 f"name the file after one of {', '.join(sorted(known))}"
             )
     for topic in sorted(known):
@@ -150,7 +149,7 @@ def _topic(load: Load, topic: str, path: Path, as_of: date, problems: list[str])
         if column not in (*allowed, *yuan, *_EXTRA):
             problems.append(
                 f"{path.name}: column {column} is not known"
-                f"{_near(column, [*allowed, *yuan, *_EXTRA])}; rename or remove it"
+                f"{meant(column, [*allowed, *yuan, *_EXTRA])}; rename or remove it"
             )
     if "id_number" not in texts.columns:
         problems.append(f"{path.name}: column id_number is missing; add the clear ID number of each person")
@@ -334,12 +333,7 @@ def _coverage(path: Path, topics: list[str], problems: list[str]) -> list[tuple[
     ]
 
 
-def _near(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (do you mean {close[0]}?)" if close else ""
-
-
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, default=datetime.isoformat) + "\n")
+            file.write(json.dumps(row, ensure_ascii=False, default=lambda day: day.isoformat()) + "\n")

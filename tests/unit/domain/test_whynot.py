@@ -119,6 +119,18 @@ def test_screen_writes_it_with_the_clear_number(tmp_path: Path) -> None:
     assert (line["rule"], line["id_number"], line["episode"]) == ("R01", "99010119530601002X", "2026")
     assert [u["seen"] for u in line["unmet"]] == [{"self_pay_fen": 90_000, "annual_self_pay_fen": 100_000}]
 
+    # a condition that looks at a day
+    (tmp_path / "civil.benefit.csv").write_text(
+        "id_number,division,benefit,status,granted_on\n99010119530601002X,990101001001,temporary_aid,paid,2026-04-10\n"
+    )
+    (tmp_path / "medical.settlement.csv").write_text(
+        "id_number,division,setl_time,psn_part_amt\n99010119530601002X,990101001001,2026-03-01,1500.00\n"
+    )
+    done = CliRunner().invoke(app, [*asked, "R01"])
+    assert done.exit_code == 0, done.output
+    (line,) = map(json.loads, (tmp_path / "out" / "why-not.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [(u["part"], u["seen"]["aid_on"]) for u in line["unmet"]] == [("done_when", "2026-04-10")]
+
     done = CliRunner().invoke(app, [*asked, "R0l"])
     assert isinstance(done.exception, RuleError)
     assert "rule R0l is not known (do you mean R" in str(done.exception)
