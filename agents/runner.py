@@ -112,9 +112,11 @@ class Runner:
     async def _run(self) -> None:
         try:
             acquired = await self._acquire()
-            await self._runtime.consumer.release(self._by_tp(acquired.positions))
+            inputs = self._by_tp(acquired.positions)
+            await self._runtime.consumer.release(inputs, settled=not acquired.catch_up)
             if acquired.catch_up:
                 await self._catch_up(acquired.catch_up)
+                self._runtime.consumer.settle(inputs)
             await self._follow()
         except NotOwner:
             log.info("%s: lost", self.name)

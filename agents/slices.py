@@ -140,17 +140,20 @@ class Ledger:
     """What was handed out and acknowledged of one partition, in order of the log.
 
     ``expected``: the position that is handed out next; all before it is done when the ledger begins.
+    ``settled``: what is acknowledged has had its consequences; while not, the group is told of nothing more.
     """
 
     expected: int | None = None
+    settled: bool = True
     _order: deque[tuple[int, int]] = field(default_factory=deque)  # (next, records) of slices handed out
     _acked: set[int] = field(default_factory=set)
     _records: int = 0
     _done: int | None = None
+    _began: int | None = None
     _tried: int | None = None
 
     def __post_init__(self) -> None:
-        self._done = self.expected
+        self._done = self._began = self.expected
 
     @property
     def outstanding(self) -> int:
@@ -202,4 +205,4 @@ class Ledger:
 
     def committable(self) -> int | None:
         """The position up to which everything is done; None before anything is known."""
-        return self._done
+        return self._done if self.settled else self._began

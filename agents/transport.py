@@ -238,16 +238,28 @@ class SliceConsumer(driver.Consumer):
         ledger = self._ledgers.get(tp)
         return -1 if ledger is None or ledger.expected is None else ledger.expected
 
-    async def release(self, positions: Mapping[TP, int]) -> None:
-        """Start reading partitions that were held. Those lost meanwhile are left alone."""
+    async def release(self, positions: Mapping[TP, int], *, settled: bool = True) -> None:
+        """Start reading partitions that were held. Those lost meanwhile are left alone.
+
+        Not ``settled``: what will be read is decided upon later as a whole, and until ``settle`` the group
+        is not told that it is done.
+        """
         mine = {tp: at for tp, at in positions.items() if tp in self._held}
         try:
             await self._seek_to(mine)
+            for tp in mine:
+                self._ledgers[tp].settled = settled
             await self._thread.unhold(mine)
         except IllegalStateError:
             log.info("partitions were revoked while they were about to be read")
             return
         self._held -= mine.keys()
+
+    def settle(self, tps: Iterable[TP]) -> None:
+        """All that was acknowledged of these has been decided upon and published."""
+        for tp in tps:
+            if tp in self._ledgers:
+                self._ledgers[tp].settled = True
 
     async def _seek_to(self, positions: Mapping[TP, int]) -> None:
         if not positions:

@@ -212,7 +212,9 @@ def _sleep(demo: Demo, pause: float) -> None:
 
 
 def _whole(demo: Demo) -> None:
-    """Everything runs again."""
+    """Everything runs again, and every connector has had a turn since the last change."""
+    since = time.time()
     for name in SUPERVISED:
         _entry(demo, name)
     demo.connectors.start()
+    demo_run.wait(lambda: not demo.connectors.silent(since), 2 * BOOT_S, lambda: demo.connectors.silent(since))

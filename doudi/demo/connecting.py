@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +136,20 @@ class Connectors:
                 raise ComponentFailed(
                     f"The connector of {department} ended with code {child.returncode}", str(log), tail(log)
                 )
-        waiting = []
+        waiting = [source for source, beat in self._beats() if not beat.get("complete")]
+        return f"not loaded: {', '.join(waiting)}" if waiting else ""
+
+    def silent(self, since: float) -> str:
+        """Feeds whose connector has told of no whole turn since an instant (UTC seconds)."""
+        waiting = [source for source, beat in self._beats() if beat.get("seq", 0) < since * 1_000_000]
+        return f"not heard of: {', '.join(waiting)}" if waiting else ""
+
+    def _beats(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each feed's source and its last heartbeat; empty before the first."""
         for department in catalogue.FOLDERS:
             for feed in catalogue.load(department).feeds:
                 beat: Any = self._redis.get(self._keys.heartbeat(feed.source, feed.topic))
-                if not beat or not orjson.loads(beat)["complete"]:
-                    waiting.append(feed.source)
-        return f"not loaded: {', '.join(waiting)}" if waiting else ""
+                yield feed.source, orjson.loads(beat) if beat else {}
 
     def loaded(self) -> bool:
         """Whether every feed's first load has been published whole."""

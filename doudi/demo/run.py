@@ -231,7 +231,7 @@ def first_load(demo: Demo, patience_s: float) -> float:
     """Seconds from the start of the connectors until everything that lay there stands in Redis."""
     began = time.time()
     demo.connectors.start()
-    _wait(demo.connectors.loaded, patience_s, demo.connectors.pending)
+    wait(demo.connectors.loaded, patience_s, demo.connectors.pending)
     try:
         return demo.hub.wait_quiet(patience_s, SETTLE_S, demo.say) - began
     except TimeoutError as late:
@@ -263,14 +263,14 @@ def quiet(demo: Demo, patience_s: float) -> None:
     ):
         standing = RedisKeys(demo.settings.namespace).standing
         medical.execute(*_bytes(demo.stream.mark()))
-        _wait(
+        wait(
             lambda: bool(client.hexists(standing, name)),
             patience_s,
             lambda: "the last bill raises no alert",
         )
         medical.execute(*_bytes(("DELETE FROM setl_d WHERE setl_id = %s", (MARK,))))
         demo.connectors.compare_now("medical")
-        _wait(lambda: not client.hexists(standing, name), patience_s, lambda: "the last bill's alert stays")
+        wait(lambda: not client.hexists(standing, name), patience_s, lambda: "the last bill's alert stays")
     try:
         # What the mark does not prove (the other feeds' late commits) has had this time already.
         left = demo.connectors.settle_s - (time.monotonic() - began)
@@ -323,7 +323,8 @@ def delays(began: list[Began], seen: dict[str, float], linking: bytes) -> list[f
     return [(seen[name] - b.committed) * 1000 for b, name in zip(began, names, strict=True) if name in seen]
 
 
-def _wait(done: Callable[[], bool], patience_s: float, words: Callable[[], str]) -> None:
+def wait(done: Callable[[], bool], patience_s: float, words: Callable[[], str]) -> None:
+    """Look five times a second. Raises NotQuiet with the words when patience ends."""
     until = time.monotonic() + patience_s
     while not done():
         if time.monotonic() > until:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -29,6 +30,7 @@ State = Literal["waiting", "preparing", "starting", "up", "restarting", "failed"
 GUARD = Path(__file__).with_name("guard.py")
 STABLE_S = 60.0
 """A process that ran for so long has recovered: the next crash is the first again."""
+_ERROR = re.compile(r"\b(ERROR|FATAL)\b")
 LOG_LIMIT = 50_000_000
 """A log of more bytes is moved aside (one generation) when its process starts."""
 
@@ -175,9 +177,9 @@ class Process:
         raise self.failure(f"{c.title} did not answer within {c.boot_s:.0f} s ({type(last).__name__}: {last})")
 
     def failure(self, what: str) -> StackError:
-        """The error with the log's last lines and a hint."""
+        """The error with what the log calls errors, its last lines, and a hint."""
         last = tail(self.component.log)
-        shown = "\n".join(f"    {line}" for line in last.splitlines()[-8:])
+        shown = "\n".join(f"    {line}" for line in telling(last.splitlines()))
         return ComponentFailed(what, f"{self.component.log}\n{shown}", self.component.hint(last))
 
     async def keep(self) -> None:
@@ -282,7 +284,7 @@ def rotate(path: Path) -> None:
         path.replace(path.with_suffix(".log.1"))
 
 
-def tail(path: Path, size: int = 8192) -> str:
+def tail(path: Path, size: int = 32_768) -> str:
     """The last bytes of a log as text."""
     try:
         with path.open("rb") as f:
@@ -290,6 +292,12 @@ def tail(path: Path, size: int = 8192) -> str:
             return f.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def telling(lines: Sequence[str], most: int = 8) -> list[str]:
+    """The last lines, and before them the first ones that say ERROR: what came of it often hides the cause."""
+    early = [f"{line[:300]}" for line in lines[:-most] if _ERROR.search(line)]
+    return [*early[:3], *lines[-most:]]
 
 
 def _seek_back(f: IO[bytes], size: int) -> None:

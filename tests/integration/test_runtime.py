@@ -30,6 +30,14 @@ def toy(hub: Settings) -> Iterator[Rig]:
         yield one
 
 
+def _wait_read(toy: Rig) -> None:
+    """Until the group has committed the end of every input."""
+    until = time.monotonic() + PATIENCE_S
+    while behind := toy.unread():
+        assert time.monotonic() < until, behind
+        time.sleep(0.3)
+
+
 def test_live_and_backlog_lanes_lead_to_the_same_state(toy: Rig) -> None:
     toy.feed(2_000, lane=".backlog")
     toy.start()
@@ -93,10 +101,23 @@ def test_the_group_hears_of_what_a_killed_worker_had_done(toy: Rig) -> None:
     toy.forget_offsets()
     assert toy.unread()
     toy.start()
-    until = time.monotonic() + PATIENCE_S
-    while behind := toy.unread():
-        assert time.monotonic() < until, behind
-        time.sleep(0.3)
+    _wait_read(toy)
+
+
+def test_the_group_is_not_told_of_records_that_nobody_has_decided_upon(toy: Rig) -> None:
+    """Taken in silently is not done: whoever waits for the group to have read all would look too early."""
+    toy.feed(400)
+    fed = toy.unread()
+    worker = toy.start(DOUDI_FAULT="after_commit:1:3")  # the commit that ends the first partition's catching up
+    assert worker.wait(60) == -signal.SIGKILL
+    caught_up = {p for p in range(toy.settings.partitions) if f"-{p}: caught up" in toy.logged()}
+    assert len(caught_up) < toy.settings.partitions
+    assert {k: n for k, n in toy.unread().items() if k[1] not in caught_up} == {
+        k: n for k, n in fed.items() if k[1] not in caught_up
+    }
+    toy.start()
+    toy.settle()
+    _wait_read(toy)
 
 
 def test_sleeper_wakes_after_its_partitions_went_to_another(toy: Rig) -> None:

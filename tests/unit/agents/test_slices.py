@@ -98,6 +98,15 @@ def test_where_reading_begins_is_committed_before_anything_is_read() -> None:
     assert Ledger().committable() is None
 
 
+def test_what_is_not_decided_upon_yet_is_not_committed_but_makes_room() -> None:
+    ledger = Ledger(expected=70, settled=False)
+    ledger.deliver(slice_of(70, 100))
+    ledger.acknowledge(100)
+    assert (ledger.committable(), ledger.outstanding) == (70, 0)
+    ledger.settled = True
+    assert ledger.committable() == 100
+
+
 def test_never_commits_past_a_slice_in_flight() -> None:
     ledger = Ledger(expected=100)
     ledger.deliver(slice_of(100, 200))

@@ -17,7 +17,7 @@ import pytest
 from doudi.embedded import runfile
 from doudi.embedded.errors import AlreadyRunning, ComponentFailed, FolderUnusable
 from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component
+from doudi.embedded.process import Component, telling
 from doudi.embedded.supervisor import Supervisor
 
 SERVE = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(60)"
@@ -181,3 +181,11 @@ def test_leftovers_of_a_crash_are_ended_but_no_stranger(tmp_path: Path) -> None:
         for child in (left, stranger):
             child.kill()
             child.wait()
+
+
+def test_a_failure_tells_the_cause_that_later_lines_push_out() -> None:
+    lines = ["start", "t ERROR the port is taken", *(f"closing {n}" for n in range(20))]
+    shown = telling(lines)
+    assert shown[0] == "t ERROR the port is taken"
+    assert shown[1:] == lines[-8:]
+    assert telling(lines[-8:]) == lines[-8:]
