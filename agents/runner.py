@@ -34,7 +34,7 @@ LIVE_S = 1.0
 HEARTBEAT = "hub.heartbeat"
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
-ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 1.0
+ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 3.0
 """Nobody waits for a backlog's record: it is taken in when so many have come together, or so much later."""
 
 Done = Callable[[], None]

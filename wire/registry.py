@@ -19,6 +19,7 @@ from schemas.codec import Reason, Writers
 from schemas.errors import SchemaError
 from schemas.load import Schema
 from wire.errors import Incompatible, NotRegistered, RegistryRefused, RegistryUnreachable
+from wire.http import client
 
 LEVEL = "FULL_TRANSITIVE"
 _MOST_LOOKUPS = 16
@@ -34,7 +35,7 @@ class Registry:
                 "no registry address: set DOUDI_REGISTRY to its Confluent-compatible "
                 "base URL, or start the embedded stack"
             )
-        self._http = httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout_s, headers=_JSON)
+        self._http = client(url, timeout=timeout_s, headers=_JSON)
         base = httpx.URL(url)
         self._shown = str(base.copy_with(username=None, password=None)) if base.userinfo else url
         self._namespace = namespace

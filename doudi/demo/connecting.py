@@ -42,6 +42,7 @@ class Connectors:
         self._settings, self._departments, self._compare = settings, departments, compare_s
         self._redis = redis.Redis.from_url(settings.redis)
         self._keys = RedisKeys(settings.namespace)
+        self._feeds = [feed for department in catalogue.FOLDERS for feed in catalogue.load(department).feeds]
         self._logs: dict[str, Path] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -146,10 +147,9 @@ class Connectors:
 
     def _beats(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each feed's source and its last heartbeat; empty before the first."""
-        for department in catalogue.FOLDERS:
-            for feed in catalogue.load(department).feeds:
-                beat: Any = self._redis.get(self._keys.heartbeat(feed.source, feed.topic))
-                yield feed.source, orjson.loads(beat) if beat else {}
+        for feed in self._feeds:
+            beat: Any = self._redis.get(self._keys.heartbeat(feed.source, feed.topic))
+            yield feed.source, orjson.loads(beat) if beat else {}
 
     def loaded(self) -> bool:
         """Whether every feed's first load has been published whole."""

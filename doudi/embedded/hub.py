@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 from doudi.embedded.errors import PortTaken
 from doudi.embedded.ports import Ports, available, holder
 from doudi.embedded.process import Component, usable
+from wire.http import check
 from wire.settings import Settings
 
 
@@ -85,7 +84,7 @@ class Gateway(Program):
 
     def check(self) -> None:
         """GET /healthz answers."""
-        httpx.get(f"{self.url}/healthz", timeout=2.0).raise_for_status()
+        check(self.url, "healthz")
 
 
 def hub(settings: Settings, ports: Ports) -> list[Component]:

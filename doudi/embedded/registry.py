@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import httpx
-
 from doudi.embedded.artifacts import Artifacts
 from doudi.embedded.java import java
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import Component
+from wire.http import check
 from wire.settings import Settings
 
 
@@ -89,9 +88,4 @@ class Registry(Component):
 
     def check(self) -> None:
         """Its list of subjects can be read."""
-        check_registry(self.url)
-
-
-def check_registry(url: str) -> None:
-    """Read the list of subjects. Raises httpx errors."""
-    httpx.get(f"{url}/subjects", timeout=2.0).raise_for_status()
+        check(self.url, "subjects")
