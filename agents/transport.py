@@ -50,7 +50,7 @@ class Options:
     slice_records: int = 100_000
     backlog_records: int = 20_000
     outstanding_slices: int = 512
-    fetch_wait_ms: int = 50
+    fetch_wait_ms: int = 100
     fetch_enough_bytes: int = 64 << 10
     partition_bytes: int = 2 << 20
     fetch_bytes: int = 32 << 20
