@@ -19,6 +19,8 @@ _BENEFITS = {
     "living_subsidy": ("困难残疾人生活补贴", "living subsidy for disabled persons"),
     "care_subsidy": ("重度残疾人护理补贴", "care subsidy for severely disabled persons"),
     "funeral_subsidy": ("丧葬补贴", "funeral subsidy"),
+    "accident": ("事故", "accident"),
+    "disaster": ("灾害", "disaster"),
 }
 _UNITS = {
     "fen": ("元", " yuan"),
@@ -27,6 +29,7 @@ _UNITS = {
     "months": ("个月", " months"),
     "grade": ("级", ""),
     "steps": ("倍", " times"),
+    "percent": ("%", "%"),
 }
 _YES_NO = {True: ("是", "yes"), False: ("否", "no")}
 _NOTHING = ("无", "none")

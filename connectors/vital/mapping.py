@@ -1,4 +1,4 @@
-"""Life events out of dropped files: deaths, and their revocation."""
+"""Events of the civil register out of dropped files: deaths, custody, moves, accidents, disasters; revocations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,27 @@ import polars as pl
 from connectors.fields import Field, code, day, division, text
 from connectors.mapping import Identity, Mapping
 
-_EVENTS: Final = {"死亡": "death", "death": "death", "撤销": "death", "死亡撤销": "death"}
+_EVENTS: Final = {
+    "死亡": "death",
+    "death": "death",
+    "收押": "custody",
+    "迁出": "moved_out",
+    "交通事故": "accident",
+    "安全事故": "accident",
+    "受灾": "disaster",
+    # What was revoked is deleted whatever it was.
+    "撤销": "death",
+    "死亡撤销": "death",
+}
 _KINDS: Final = {
     "户籍注销": "deregistered",
     "死亡证明": "certificate",
     "火化": "cremation",
     "火化证明": "cremation",
+    "收押通知": "committal",
+    "户口迁移": "registration",
+    "事故认定": "accident_report",
+    "受灾名册": "disaster_list",
 }
 _REVOKED: Final = ("撤销", "死亡撤销")
 

@@ -8,10 +8,12 @@ with said as (
            case when in_force then household_key end as household_key, joined_on from membership
     union all by name
     select 3 as place, person_key, division, occurred_at, record_id,
-           case when mark_in_force then idet_tier end as mark from insured
+           case when mark_in_force then idet_tier end as mark,
+           insured, coalesce(insured and insutype = '390', false) as resident from insured
     union all by name
     select 4 as place, person_key, division, occurred_at, record_id,
-           active and grade <= 2 as severe from card
+           active and grade <= 2 as severe, case when active then grade end as held_grade,
+           case when active and category in (5, 6) then grade end as held_mental_grade from card
     union all by name
     select 5 as place, person_key, division, occurred_at, record_id,
            case when active then benefit end as benefit,
@@ -40,6 +42,8 @@ with said as (
                filter (household_key is not null) as household_key,
            distinct_list(list(mark) filter (mark is not null)) as marks,
            coalesce(bool_or(severe), false) as severe_disability,
+           min(held_grade) as held_grade, min(held_mental_grade) as held_mental_grade,
+           coalesce(bool_or(insured), false) as insured, coalesce(bool_or(resident), false) as resident,
            distinct_list(list(benefit) filter (benefit is not null)) as benefits,
            coalesce(bool_or(funeral), false) as funeral,
            not coalesce(bool_or(dead), false) as alive,
@@ -51,6 +55,12 @@ select person_key, division, tier, tiers, tiers_held, was_on_roster, household_k
        severe_disability, benefits, alive, died_on, wards_severe,
        covered('medical.insurance', division) as insurance_covered,
        case when tier <> '' then true when covered('civil.roster', division) then false end as on_roster,
+       case when insured then true when covered('medical.insurance', division) then false end as insured,
+       case when resident then true when covered('medical.insurance', division) then false end as resident_insured,
+       coalesce(held_grade, case when covered('disability.card', division) then 9 end) as best_grade,
+       coalesce(held_mental_grade, case when covered('disability.card', division) then 9 end) as best_mental_grade,
+       case when list_contains(benefits, 'living_subsidy') then true
+            when covered('civil.benefit', division) then false end as living_subsidy,
        case when list_contains(benefits, 'care_subsidy') then true
             when covered('civil.benefit', division) then false end as care_subsidy,
        case when funeral then true when covered('civil.benefit', division) then false end as funeral_subsidy
