@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, content, names_of, said
+from domain.compile import CONTENT, Compiled, content, said
 from domain.plans import count, run
 from domain.rules import RuleBook
 
@@ -54,20 +54,29 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     compiled = list(compiled)
     shapes = _by_shape(compiled)
     parts = " union all ".join(said(shape, rules) for shape, rules in shapes.items())
-    if not parts or not count(con, f"insert into said {parts}"):
+    # Two sources may use one record id, so one episode: what holds is said once.
+    once = f"select rule, subject, episode, bool_or(holds) from ({parts}) group by all"
+    if not parts or not count(con, f"insert into said {once}"):
         return False
     spoke = {rule for (rule,) in run(con, "select distinct rule from said").fetchall()}
-    silent = _silenced(compiled)
+    for c in compiled:
+        if c.rule.inhibits and c.rule.id in spoke and not spoke.isdisjoint(c.rule.inhibits):
+            run(
+                con,
+                f"delete from said where rule in ({_list(c.rule.inhibits)}) "
+                f"and subject in (select subject from said where rule = '{c.rule.id}' and holds)",
+            )
+    rows = run(con, "insert into hit (rule, subject, episode, holds) from said where holds is null").fetchall()[0][0]
     for shape, rules in shapes.items():
-        if spoke.isdisjoint(c.rule.id for c in rules):
-            continue
-        # Two sources may use one record id, so one episode: what holds is said once, and always the same.
+        if not spoke.isdisjoint(c.rule.id for c in rules):
+            rows += count(con, f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules)})")
+    ((wanted,),) = run(con, "select count(*) from said").fetchall()
+    if rows > wanted:
+        # … and always the same.
         run(
             con,
-            f"insert into hit ({_COLUMNS}) select distinct on (rule, subject, episode) {_COLUMNS} "
-            f"from ({content(shape, rules)} union all by name "
-            f"from said where holds is null and rule in ({names_of(rules)})) h{silent} "
-            f"order by rule, subject, episode, holds nulls last, evidence",
+            "delete from hit where rowid not in (select arg_min(rowid, row(evidence, rowid)) from hit "
+            "group by rule, subject, episode)",
         )
     return True
 
@@ -77,18 +86,6 @@ def _by_shape(compiled: Iterable[Compiled]) -> dict[str, list[Compiled]]:
     for c in compiled:
         shapes.setdefault(c.rule.facts, []).append(c)
     return shapes
-
-
-def _silenced(compiled: Iterable[Compiled]) -> str:
-    """SQL that leaves out what a rule standing for the same subject silences."""
-    silenced = " or ".join(
-        f"(i.rule = '{c.rule.id}' and h.rule in ({_list(c.rule.inhibits)}))" for c in compiled if c.rule.inhibits
-    )
-    return (
-        f" where not exists (select 1 from said i where i.holds and i.subject = h.subject and ({silenced}))"
-        if silenced
-        else ""
-    )
 
 
 def compare(con: Connection) -> int:

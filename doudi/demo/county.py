@@ -55,6 +55,8 @@ def generate(count: int, seed: int, now: datetime) -> County:
     tables["benefit"] = civil.benefits(roster, tables, today, rng)
     tables["life_event"] = elsewhere.deaths(folk, roster, today, rng)
     tables = civil.after_death(tables, today, rng)
+    more = elsewhere.events(folk, today, rng).select(tables["life_event"].columns)
+    tables["life_event"] = pl.concat([tables["life_event"], more])
     heads = folk.filter(pl.col("head") & pl.col("reserved"))["person"].to_numpy()
     each = max(1, round(20 * count / keys.FULL))
     planted = edges.plant(folk, rng.permutation(heads), each, today, now)

@@ -91,10 +91,19 @@ class _Scene:
     def day(self, back: int) -> date:
         return self.today - timedelta(days=back)
 
-    def bill(self, person: int, fen: int, *, back: int = 1, hour: float = 1.0, vali: str | None = "1") -> None:
+    def bill(
+        self,
+        person: int,
+        fen: int,
+        *,
+        back: int = 1,
+        hour: float = 1.0,
+        vali: str | None = "1",
+        stay: bool = False,
+    ) -> None:
         # hour counts from local midnight; never before this year began, never after now
         instant = datetime.combine(self.day(back), datetime.min.time(), UTC) + timedelta(hours=hour - 8)
-        self.rows["setl_d"].append({"person": person, "fen": fen, "at": instant, "vali": vali})
+        self.rows["setl_d"].append({"person": person, "fen": fen, "at": instant, "vali": vali, "stay": stay})
 
     def entry(
         self,
@@ -118,17 +127,26 @@ class _Scene:
             }
         )
 
-    def mark(self, person: int, tier: str, *, begin: int = 300, end: int | None = None) -> None:
+    def mark(
+        self,
+        person: int,
+        tier: str,
+        *,
+        begin: int = 300,
+        end: int | None = None,
+        insutype: str = "310",
+        status: str = "1",
+    ) -> None:
         self.rows["psn_insu_d"].append(
             {
                 "person": person,
-                "psn_idet_type": tier,
-                "idet_begndate": self.day(begin),
+                "psn_idet_type": tier or None,
+                "idet_begndate": self.day(begin) if tier else None,
                 "idet_enddate": None if end is None else self.day(end),
-                "insutype": "310",
-                "psn_insu_stas": "1",
+                "insutype": insutype,
+                "psn_insu_stas": status,
                 "begndate": date(self.today.year, 1, 1),
-                "prem_subs_amt": 38_000,
+                "prem_subs_amt": 38_000 if tier else 0,
             }
         )
 
@@ -162,10 +180,16 @@ class _Scene:
             }
         )
 
-    def death(self, person: int, *, back: int = 20) -> None:
+    def insure(self, person: int, kind: str = "390", *, status: str = "1") -> None:
+        self.mark(person, "", insutype=kind, status=status)
+
+    def event(self, person: int, event: str, kind: str, *, back: int = 20) -> None:
         self.rows["life_event"].append(
-            {"person": person, "event": "死亡", "event_on": self.day(back), "source_kind": "火化"}
+            {"person": person, "event": event, "event_on": self.day(back), "source_kind": kind}
         )
+
+    def death(self, person: int, *, back: int = 20) -> None:
+        self.event(person, "死亡", "火化", back=back)
 
     def home(self, person: int, house: str, *, joined: int = 900, left: int | None = None) -> None:
         self.rows["household_member"].append(
@@ -185,7 +209,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     """Plant every situation `each` times on persons of `pool`."""
     scene = _Scene(today, now, [int(p) for p in pool])
     for turn in range(each):
-        for situation in (_lines, _tiers, _aid, _marks, _cards, _deaths, _homes):
+        for situation in (_lines, _tiers, _aid, _marks, _cards, _deaths, _homes, *_MORE):
             situation(scene, turn)
     tables = {name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()}
     tables["setl_d"] = _bills(scene)
@@ -201,7 +225,7 @@ def _bills(scene: _Scene) -> pl.DataFrame:
         np.array([r["person"] for r in rows]),
         np.array([r["fen"] for r in rows]),
         instants,
-        np.ones(len(rows), dtype=bool),
+        np.array([r["stay"] for r in rows]),
         np.zeros(len(rows), dtype=bool),
         rng,
     )
@@ -332,3 +356,116 @@ def _homes(scene: _Scene, turn: int) -> None:
         scene.home(person, house + "E")
         scene.bill(person, fen, back=30)
     scene.death(gone)
+
+
+def _incomes(scene: _Scene, _: int) -> None:
+    """Around half the income per head for the monitored, and all of it for residents and for employees."""
+    for fen in (1_155_950, 1_155_951, 1_300_000):
+        person = scene.someone()
+        scene.entry(person, "jiance")
+        scene.bill(person, fen)
+    for fen, kind, status in (
+        (2_311_900, "390", "1"),
+        (2_311_901, "390", "1"),
+        (2_500_000, "390", "1"),
+        (2_500_000, "310", "1"),
+        (2_500_000, "390", "2"),
+    ):
+        person = scene.someone()
+        scene.insure(person, kind, status=status)
+        scene.bill(person, fen)
+
+
+def _stays(scene: _Scene, _: int) -> None:
+    """One stay around the lines, refunded, aided on its day, out of the days that count, two stays together."""
+    for fen, back, stay in ((600_000, 2, True), (600_001, 2, True), (650_000, 2, False), (700_000, 60, True)):
+        person = scene.someone()
+        scene.entry(person, "jiance")
+        scene.bill(person, fen, back=back, stay=stay)
+    for fen, back in ((1_000_000, 3), (1_000_001, 3), (3_000_000, 3), (3_000_001, 3), (3_000_001, 30), (3_000_001, 31)):
+        person = scene.someone()
+        scene.insure(person)
+        scene.bill(person, fen, back=back, stay=True)
+    refunded = scene.someone()
+    scene.bill(refunded, 3_500_000, back=3, stay=True)
+    scene.bill(refunded, -3_500_000, back=2, stay=True)
+    for granted in (4, 5):
+        aided = scene.someone()
+        scene.bill(aided, 3_500_000, back=4, stay=True)
+        scene.benefit(aided, "temporary_aid", granted=granted, status="paid")
+    twice = scene.someone()
+    scene.entry(twice, "jiance")
+    for back in (3, 4):
+        scene.bill(twice, 450_000, back=back, stay=True)
+
+
+def _leavers(scene: _Scene, _: int) -> None:
+    """Left or refused, and bills between the two lines; 特困 ended today, tomorrow, long ago, for another tier."""
+    for fen, status, tier in (
+        (800_000, "exited", "dibao"),
+        (800_001, "exited", "dibao"),
+        (1_500_000, "refused", "bianyuan"),
+        (1_500_001, "refused", "bianyuan"),
+    ):
+        person = scene.someone()
+        scene.entry(person, tier, end=100 if status == "exited" else None, status=status)
+        scene.bill(person, fen)
+    for end in (0, -1, 90, 91):
+        scene.entry(scene.someone(), "tekun", end=end, status="exited")
+    person = scene.someone()
+    scene.entry(person, "tekun", end=5, status="exited")
+    scene.entry(person, "dibao", start=5)
+
+
+def _subsidies(scene: _Scene, turn: int) -> None:
+    """The living subsidy by tier and grade; subsidies that the certificate earns no more; benefits twice."""
+    for tier, category, grade in (
+        ("dibao", 4, 4),
+        ("bianyuan", 4, 2),
+        ("bianyuan", 6, 3),
+        ("bianyuan", 4, 3),
+        ("gangxing", 4, 2),
+        ("jiance", 4, 3),
+        ("qita", 4, 1),
+    ):
+        person = scene.someone()
+        scene.entry(person, tier)
+        scene.card(person, category, grade)
+    for category, grade, code, status in (
+        (4, 3, "care_subsidy", "active"),
+        (6, 3, "care_subsidy", "active"),
+        (4, 4, "living_subsidy", "active"),
+        (4, 1, "living_subsidy", "cancelled"),
+    ):
+        person = scene.someone()
+        scene.card(person, category, grade, status=status)
+        scene.benefit(person, code, granted=100)
+    for first, second, end in (
+        ("dibao", "dibao", None),
+        ("dibao", "dibao", 0),
+        ("tekun", "dibao", None),
+        ("living_subsidy", "dibao", None),
+    ):
+        person = scene.someone()
+        scene.benefit(person, first, granted=200, end=end)
+        scene.benefit(person, second, granted=100)
+
+
+def _incidents(scene: _Scene, _: int) -> None:
+    """Custody and moves of people on the roster, paid, and neither; accidents and disasters by age and aid."""
+    for event, kind in (("收押", "收押通知"), ("迁出", "户口迁移")):
+        listed, paid, neither = scene.someone(), scene.someone(), scene.someone()
+        scene.entry(listed, "dibao")
+        scene.benefit(paid, "dibao", granted=300)
+        for person in (listed, paid, neither):
+            scene.event(person, event, kind)
+    for event, kind, back in (("交通事故", "事故认定", 3), ("受灾", "受灾名册", 30), ("受灾", "受灾名册", 31)):
+        scene.event(scene.someone(), event, kind, back=back)
+    for granted in (5, 6):
+        aided = scene.someone()
+        scene.entry(aided, "dibao")
+        scene.event(aided, "安全事故", "事故认定", back=5)
+        scene.benefit(aided, "temporary_aid", granted=granted, status="paid")
+
+
+_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents)

@@ -1,4 +1,4 @@
-"""Certificates, enrolment in medical insurance, deaths."""
+"""Certificates, enrolment in medical insurance, deaths and other events of the registers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from doudi.demo.civil import back, on_roster
 
 CARD_SHARE = 0.026
 DEATH_SHARE = 0.006
+EVENTS = {
+    "收押": ("收押通知", 0.0004),
+    "迁出": ("户口迁移", 0.002),
+    "交通事故": ("事故认定", 0.0015),
+    "受灾": ("受灾名册", 0.001),
+}
+"""What else befalls people in most of a year, with its register; shares are this demo's, no published figures."""
 
 
 def cards(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
@@ -99,3 +106,22 @@ def deaths(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
         back(today, rng.integers(1, 250, n)).alias("event_on"),
         pl.Series("source_kind", rng.choice(["户籍注销", "死亡证明", "火化"], size=n)),
     )
+
+
+def events(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    """Custody, moves, accidents and disasters of the last months."""
+    able = folk.filter(~pl.col("reserved"))["person"]
+    found = []
+    for event, (kind, share) in EVENTS.items():
+        n = max(2, round(folk.height * share))
+        found.append(
+            pl.DataFrame(
+                {
+                    "person": able.gather(np.sort(rng.choice(able.len(), size=n, replace=False))),
+                    "event": [event] * n,
+                    "event_on": back(today, rng.integers(1, 250, n)),
+                    "source_kind": [kind] * n,
+                }
+            )
+        )
+    return pl.concat(found)

@@ -22,14 +22,17 @@ import psycopg
 from domain import persons
 
 COUNTY = "990101"
+BY_CARD = ("R13", "R14", "R14S", "R15")
+"""Rules whose episode is a certificate."""
 LATE_DAYS = 31
 """Days after 31 December during which the old year's bills still count (product default)."""
 
 _LOCAL_DAY = "((setl_time AT TIME ZONE 'UTC') + interval '8 hours')::date"
 QUERIES: dict[str, dict[str, str]] = {
     "medical": {
-        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, vali_flag FROM setl_d",
-        "psn_insu_d": "SELECT psn_no, certno, psn_idet_type, idet_begndate, idet_enddate FROM psn_insu_d",
+        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, vali_flag, med_type FROM setl_d",
+        "psn_insu_d": "SELECT psn_no, certno, psn_idet_type, idet_begndate, idet_enddate, insutype, psn_insu_stas"
+        " FROM psn_insu_d",
     },
     "disability": {
         "disabled_card": "SELECT card_no, certno, category, grade, status, valid_until FROM disabled_card",
@@ -52,6 +55,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "local_day": pl.Date,
         "psn_part_amt": pl.String,
         "vali_flag": pl.String,
+        "med_type": pl.String,
     },
     "psn_insu_d": {
         "psn_no": pl.String,
@@ -59,6 +63,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "psn_idet_type": pl.String,
         "idet_begndate": pl.Date,
         "idet_enddate": pl.Date,
+        "insutype": pl.String,
+        "psn_insu_stas": pl.String,
     },
     "disabled_card": {
         "card_no": pl.String,
@@ -243,4 +249,4 @@ def _subject(rule: str, subject: str, linking: bytes) -> str:
 
 def _episode(rule: str, episode: str, linking: bytes) -> str:
     # A certificate's number contains the ID, so the hub knows it by a keyed hash.
-    return persons.record_key(episode, linking) if rule == "R13" else episode
+    return persons.record_key(episode, linking) if rule in BY_CARD else episode

@@ -51,12 +51,22 @@ SELECT s.id, e.record_no, e.event_on
 FROM last_word e JOIN spelling s ON s.raw = e.certno AND s.id IS NOT NULL
 WHERE e.event = '死亡';
 
+-- What else happened to people, likewise by the last word of each record.
+CREATE OR REPLACE TABLE happened AS
+WITH last_word AS (
+    SELECT * FROM life_event
+    QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
+)
+SELECT s.id, e.record_no, e.event, e.event_on, today - e.event_on AS days_ago
+FROM last_word e CROSS JOIN clock JOIN spelling s ON s.raw = e.certno AND s.id IS NOT NULL
+WHERE e.event IN ('收押', '迁出', '交通事故', '安全事故', '受灾');
+
 CREATE OR REPLACE TABLE precedence AS
 SELECT * FROM (VALUES ('tekun', 1), ('dibao', 2), ('bianyuan', 3), ('gangxing', 4), ('jiance', 5), ('qita', 6))
     AS p(tier, place);
 
 CREATE OR REPLACE TABLE entry AS
-SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.end_date, m.status,
+SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.end_date, m.status, today - m.end_date AS days_out,
        (m.status = 'active' OR (m.status = 'exited' AND m.end_date > today))
        AND m.start_date <= today AND (m.end_date IS NULL OR m.end_date > today) AS in_force
 FROM low_income_member m, clock, spelling s
@@ -73,7 +83,8 @@ WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false
 
 ---------------------------------------------------------------- what each person paid, and what aid followed
 CREATE OR REPLACE TABLE bill AS
-SELECT s.id, year(local_day) AS y, local_day, round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen
+SELECT s.id, setl_id, med_type, year(local_day) AS y, local_day,
+       round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen
 FROM setl_d b JOIN spelling s ON s.raw = b.certno AND s.id IS NOT NULL
 WHERE coalesce(vali_flag, '1') = '1' AND psn_part_amt IS NOT NULL AND local_day IS NOT NULL;
 
@@ -102,6 +113,18 @@ SELECT s.id, i.psn_no, i.psn_idet_type AS tier
 FROM psn_insu_d i, clock, spelling s
 WHERE s.raw = i.certno AND s.id IS NOT NULL AND coalesce(i.psn_idet_type, '') <> ''
   AND i.idet_begndate <= today AND (i.idet_enddate IS NULL OR i.idet_enddate > today);
+
+-- 1: enrolled and paid up; 390: as a resident.
+CREATE OR REPLACE TABLE enrolled AS
+SELECT s.id, bool_or(i.insutype = '390') AS resident
+FROM psn_insu_d i JOIN spelling s ON s.raw = i.certno AND s.id IS NOT NULL
+WHERE i.psn_insu_stas = '1' GROUP BY s.id;
+
+CREATE OR REPLACE TABLE valid_card AS
+SELECT s.id, c.card_no, c.category, c.grade
+FROM disabled_card c, clock, spelling s
+WHERE s.raw = c.certno AND s.id IS NOT NULL AND c.status = 'active'
+  AND (c.valid_until IS NULL OR c.valid_until >= today);
 
 CREATE OR REPLACE TABLE care_card AS
 SELECT s.id, c.card_no
@@ -181,6 +204,105 @@ WHERE EXISTS (SELECT 1 FROM entry e WHERE e.id = d.id AND e.tier IN ('tekun', 'd
                 AND (e.end_date IS NULL OR e.end_date > d.event_on))
   AND d.id NOT IN (SELECT id FROM gift WHERE code = 'funeral_subsidy' AND status <> 'stopped');
 
+-- R05, R06: the year's self-pay against the rural income per head of 2024, 23,119 yuan: half of it for the
+-- monitored, all of it for residents off the roster.
+INSERT INTO expected
+WITH seen AS (
+    SELECT 'R05' AS rule, id, y, fen, aided, fen_before_aid, 1155950 AS line
+    FROM paid JOIN tier_now USING (id) WHERE tier = 'jiance'
+    UNION ALL
+    SELECT 'R06', id, y, fen, aided, fen_before_aid, 2311900
+    FROM paid JOIN enrolled USING (id) WHERE resident AND id NOT IN (SELECT id FROM tier_now))
+SELECT rule, id, y::VARCHAR, CASE WHEN fen // line >= 3 THEN 'red' ELSE 'orange' END, 'civil', 'alert', fen
+FROM seen
+WHERE fen > line AND id NOT IN (SELECT id FROM dead)
+  AND NOT (aided AND floor(fen_before_aid / line) >= floor(fen / line));
+
+-- R37: left the roster or was refused, and between 8,000 and 15,000 yuan in the year.
+INSERT INTO expected
+SELECT 'R37', id, y::VARCHAR, 'yellow', 'civil', 'alert', fen
+FROM paid
+WHERE fen > 800000 AND fen <= 1500000
+  AND id IN (SELECT id FROM entry) AND id NOT IN (SELECT id FROM tier_now) AND id NOT IN (SELECT id FROM dead)
+  AND NOT (aided AND fen_before_aid > 800000);
+
+-- R07, R12: one stay in hospital, not refunded, and no aid on its day or since.
+CREATE OR REPLACE TABLE stay AS
+SELECT b.*, today - b.local_day AS days_ago
+FROM bill b CROSS JOIN clock
+WHERE left(b.med_type, 1) = '2' AND b.fen > 0 AND b.id NOT IN (SELECT id FROM dead)
+  AND NOT EXISTS (SELECT 1 FROM bill r WHERE r.id = b.id AND r.fen = -b.fen AND r.local_day >= b.local_day)
+  AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = b.id AND g.code IN ('temporary_aid', 'medical_aid')
+                  AND g.status <> 'stopped' AND g.granted_on >= b.local_day);
+INSERT INTO expected
+SELECT 'R07', s.id, s.setl_id, 'yellow', 'civil', 'alert', NULL
+FROM stay s LEFT JOIN tier_now t USING (id) LEFT JOIN enrolled e USING (id)
+WHERE s.days_ago BETWEEN 0 AND 60
+  AND ((t.tier = 'jiance' AND s.fen > 600000) OR (t.tier IS NULL AND e.resident AND s.fen > 1000000));
+INSERT INTO expected
+SELECT 'R12', s.id, s.setl_id, 'red', 'civil', 'alert', NULL FROM stay s
+WHERE s.days_ago BETWEEN 0 AND 30 AND s.fen > 3000000;
+
+-- R11: on the roster and not insured.
+INSERT INTO expected
+SELECT 'R11', e.id, e.entry_id, 'yellow', 'medical', 'task', NULL FROM entry e
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead) AND e.id NOT IN (SELECT id FROM enrolled);
+
+-- R14, R14S: a disabled member of a 低保 family, or a severely disabled one of three other tiers, without living subsidy.
+INSERT INTO expected
+SELECT CASE WHEN t.tier = 'dibao' THEN 'R14' ELSE 'R14S' END, c.id, c.card_no, 'yellow', 'civil', 'task', NULL
+FROM valid_card c JOIN tier_now t USING (id)
+WHERE (t.tier = 'dibao' OR (t.tier IN ('bianyuan', 'gangxing', 'jiance') AND c.grade <= 2))
+  AND c.id NOT IN (SELECT id FROM gift WHERE code = 'living_subsidy' AND running)
+  AND c.id NOT IN (SELECT id FROM dead);
+
+-- R15: in a borderline family, gravely enough disabled to count as a household of one.
+INSERT INTO expected
+SELECT 'R15', c.id, c.card_no, 'orange', 'civil', 'alert', NULL
+FROM valid_card c JOIN tier_now t USING (id)
+WHERE t.tier = 'bianyuan' AND (c.grade <= 2 OR (c.category IN (5, 6) AND c.grade <= 3))
+  AND c.id NOT IN (SELECT id FROM dead);
+
+-- R16: a disability subsidy runs, and no valid certificate earns it.
+INSERT INTO expected
+SELECT DISTINCT 'R16', g.id, g.code, 'orange', 'civil', 'alert', NULL::BIGINT
+FROM gift g
+WHERE g.running AND g.id NOT IN (SELECT id FROM dead)
+  AND ((g.code = 'care_subsidy' AND g.id NOT IN (SELECT id FROM care_card))
+    OR (g.code = 'living_subsidy' AND g.id NOT IN (SELECT id FROM valid_card)));
+
+-- R41: the same benefit twice, or 低保 beside 特困.
+INSERT INTO expected
+SELECT 'R41', g.id, g.code, 'orange', 'civil', 'alert', NULL
+FROM gift g
+WHERE g.running AND g.code IN ('dibao', 'tekun', 'living_subsidy', 'care_subsidy') AND g.id NOT IN (SELECT id FROM dead)
+GROUP BY g.id, g.code
+HAVING count(*) > 1 OR (g.code = 'dibao' AND g.id IN (SELECT id FROM gift WHERE running AND code = 'tekun'));
+
+-- R38: 特困 ended within 90 days, and in no tier now.
+INSERT INTO expected
+SELECT 'R38', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
+FROM entry e
+WHERE e.tier = 'tekun' AND e.status = 'exited' AND NOT e.in_force AND e.days_out <= 90
+  AND e.id NOT IN (SELECT id FROM tier_now) AND e.id NOT IN (SELECT id FROM dead);
+
+-- R34, R42: in custody or gone from the county, and something is still paid or the roster still lists the person.
+INSERT INTO expected
+SELECT CASE h.event WHEN '收押' THEN 'R34' ELSE 'R42' END, h.id, h.record_no,
+       CASE h.event WHEN '收押' THEN 'red' ELSE 'yellow' END, 'civil', 'alert', NULL
+FROM happened h
+WHERE h.event IN ('收押', '迁出') AND h.id NOT IN (SELECT id FROM dead)
+  AND (h.id IN (SELECT id FROM gift WHERE running AND code IN ('dibao', 'tekun', 'living_subsidy', 'care_subsidy'))
+    OR h.id IN (SELECT id FROM tier_now));
+
+-- R35: an accident or a disaster within 30 days, and no aid on its day or since.
+INSERT INTO expected
+SELECT 'R35', h.id, h.record_no, CASE WHEN t.tier IS NULL THEN 'orange' ELSE 'red' END, 'civil', 'alert', NULL
+FROM happened h LEFT JOIN tier_now t USING (id)
+WHERE h.event IN ('交通事故', '安全事故', '受灾') AND h.days_ago <= 30 AND h.id NOT IN (SELECT id FROM dead)
+  AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = h.id AND g.code IN ('temporary_aid', 'medical_aid')
+                  AND g.status <> 'stopped' AND g.granted_on >= h.event_on);
+
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS
 SELECT 'medical.settlement' AS topic, setl_id AS record FROM setl_d JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
@@ -194,4 +316,4 @@ UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw I
     WHERE id IS NULL AND NOT coalesce(deleted, false)
 UNION ALL SELECT 'vital.life_event', record_no FROM (
     SELECT * FROM life_event QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event = '死亡';
+) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销');

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from doudi.demo.changes import NOW, TODAY, Change
+from doudi.demo.elsewhere import EVENTS
 from doudi.demo.world import Maker, World
 
 CARD = (
@@ -92,13 +93,23 @@ def died(w: World) -> Change | None:
         "死亡证明",
         w.division[person],
     )
-    w.deaths.append(line)
+    w.registered.append(line)
+    return Change("vital", line=line)
+
+
+def befell(w: World) -> Change:
+    """Custody, a move, an accident or a disaster, mostly of somebody with a benefit."""
+    person = w.pick(w.benefits)[1] if w.benefits and w.rng.random() < 0.5 else w.person()
+    event = str(w.rng.choice(list(EVENTS)))
+    day = w.today - timedelta(days=int(w.rng.integers(0, 5)))
+    line = (w.key("SW"), *w.who(person), event, day.isoformat(), EVENTS[event][0], w.division[person])
+    w.registered.append(line)
     return Change("vital", line=line)
 
 
 def revoked(w: World) -> Change | None:
-    """A death registered for the wrong person is taken back."""
-    if len(w.deaths) < 3 or (line := w.pop(w.deaths)) is None:
+    """What was registered for the wrong person is taken back."""
+    if len(w.registered) < 3 or (line := w.pop(w.registered)) is None:
         return None
     return Change("vital", line=(*line[:3], "撤销", *line[4:]))
 
@@ -108,5 +119,6 @@ MIX: dict[Maker, float] = {
     card_cancelled: 0.3,
     card_regraded: 0.5,
     died: 0.3,
-    revoked: 0.03,
+    befell: 0.3,
+    revoked: 0.06,
 }

@@ -44,8 +44,8 @@ class World:
         self.members = list(members.select("member_id", "person").iter_rows())
         running = _known(tables["benefit"], "benefit_id").filter(pl.col("status") == "active")
         self.benefits = list(running.select("benefit_id", "person").iter_rows())
-        self.dead: set[int] = set(tables["life_event"]["person"])
-        self.deaths: list[tuple[str, ...]] = []
+        self.dead: set[int] = set(tables["life_event"].filter(pl.col("event") == "死亡")["person"])
+        self.registered: list[tuple[str, ...]] = []
         self.marker, *self.actors = county.actors
         self.nobody: list[str] = []
         self.count = 0

@@ -30,7 +30,22 @@ HOUSE = {
     "": 2_500_000,
 }
 YEARLY = {"R01": {"tekun"}, "R02": {"dibao"}, "R03": {"bianyuan", "gangxing", "jiance", "qita"}, "R04": {""}}
-SILENCED_BY_DEATH = {"R01", "R02", "R03", "R04", "R09", "R13"}
+TAKERS = {
+    **{rule: YEARLY.keys() - {rule} for rule in YEARLY},
+    "R05": {"R01", "R02", "R04", "R06"},
+    "R06": {"R01", "R02", "R03", "R05"},
+    "R37": {"R01", "R02", "R03", "R04", "R05"},
+    "R14S": {"R14"},
+}
+"""Rules that go on where one ends: in the same year, or for any certificate."""
+SILENCED_BY_DEATH = {
+    *YEARLY,
+    *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
+    *("R34", "R35", "R37", "R38", "R41", "R42"),
+}
+INCOME = 2_311_900
+LASTING = ("dibao", "tekun", "living_subsidy", "care_subsidy")
+AID = ("temporary_aid", "medical_aid")
 PLACES = [
     "civil.roster",
     "civil.household",
@@ -133,7 +148,36 @@ class Person:
         )
         self.division = self._division()
         self.on_roster = True if self.tier else (False if hub.covered("civil.roster", self.division) else None)
+        self.still = [b for b in self.running if b in LASTING]
+        self.policies = hub.of("medical.insurance", key)
+        uninsured = False if hub.covered("medical.insurance", self.division) else None
+        self.insured = any(i["insured"] for i in self.policies) or uninsured
+        self.resident = any(i["insured"] and i["insutype"] == "390" for i in self.policies) or uninsured
+        self.cards = hub.of("disability.card", key)
+        grades = [(c["category"], c["grade"]) for c in self.cards if self.valid(c)]
+        without = 9 if hub.covered("disability.card", self.division) else None
+        self.grade = min((g for _, g in grades), default=without)
+        self.mental_grade = min((g for c, g in grades if c in (5, 6)), default=without)
         self.homes = sorted({m["household_key"] for m in hub.of("civil.household", key) if self._lives(m)})
+
+    def valid(self, card: dict[str, Any]) -> bool:
+        """A certificate counts today."""
+        return card["status"] == "active" and (card["valid_until"] is None or card["valid_until"] >= self.today)
+
+    def aided_since(self, day: date) -> bool | None:
+        """Aid granted on a day or later; unknown where nobody would tell."""
+        return any(
+            b["benefit"] in AID and b["status"] != "stopped" and b["granted_on"] is not None and b["granted_on"] >= day
+            for b in self.benefits
+        ) or (False if self.hub.covered("civil.benefit", self.division) else None)
+
+    def bills(self) -> list[tuple[str, str | None, date, int]]:
+        """Record, kind of treatment, local day and self-pay of the bills that count."""
+        return [
+            (b["record_id"], b["med_type"], local_day(b["setl_time"]), b["psn_part_amt_fen"])
+            for b in self.hub.of("medical.settlement", self.key)
+            if b["vali_flag"] != "0"
+        ]
 
     def _lives(self, m: dict[str, Any]) -> bool:
         joined = m["joined_on"] is None or m["joined_on"] <= self.today
@@ -155,16 +199,14 @@ class Person:
     def paid(self) -> dict[int, tuple[int, int]]:
         """Year to what was paid, and what of it by the day of the year's latest aid."""
         bills: dict[int, list[tuple[date, int]]] = defaultdict(list)
-        for b in self.hub.of("medical.settlement", self.key):
-            if b["vali_flag"] != "0":
-                day = local_day(b["setl_time"])
-                bills[day.year].append((day, b["psn_part_amt_fen"]))
+        for _, _, day, fen in self.bills():
+            bills[day.year].append((day, fen))
         found = {}
         for year, of_year in bills.items():
             aid = [
                 b["granted_on"]
                 for b in self.benefits
-                if b["benefit"] in ("temporary_aid", "medical_aid")
+                if b["benefit"] in AID
                 and b["status"] != "stopped"
                 and b["granted_on"] is not None
                 and b["granted_on"].year == year
@@ -175,7 +217,7 @@ class Person:
     def aided(self, year: int) -> bool:
         """Aid was granted in the year."""
         return any(
-            b["benefit"] in ("temporary_aid", "medical_aid")
+            b["benefit"] in AID
             and b["status"] != "stopped"
             and b["granted_on"] is not None
             and b["granted_on"].year == year
@@ -218,10 +260,8 @@ def rows_of(p: Person) -> dict[Key, Row]:
                 wrong,
                 (level, step, paid, aided),
             )
-    marks = [
-        (i, bool(i["idet_tier"]) and within(i["idet_begndate"], i["idet_enddate"], p.today))
-        for i in p.hub.of("medical.insurance", p.key)
-    ]
+        found |= more_of_year(p, year, paid, aided)
+    marks = [(i, bool(i["idet_tier"]) and within(i["idet_begndate"], i["idet_enddate"], p.today)) for i in p.policies]
     for e in p.entries:
         marked = any(on and i["idet_tier"] == e["tier"] for i, on in marks) or (
             False if p.hub.covered("medical.insurance", p.division) else None
@@ -244,8 +284,8 @@ def rows_of(p: Person) -> dict[Key, Row]:
             ("yellow", i["idet_tier"]),
         )
     care = p.has("care_subsidy")
-    for c in p.hub.of("disability.card", p.key):
-        active = c["status"] == "active" and (c["valid_until"] is None or c["valid_until"] >= p.today)
+    for c in p.cards:
+        active = p.valid(c)
         severe = c["grade"] <= 2 or (c["category"] in (5, 6) and c["grade"] <= 3)
         past = not active or bool(p.deaths)
         found["R13", p.key, c["record_id"]] = Row(
@@ -256,9 +296,8 @@ def rows_of(p: Person) -> dict[Key, Row]:
             ("yellow", c["grade"]),
         )
     for d in p.deaths:
-        still = [b for b in p.running if b in ("dibao", "tekun", "living_subsidy", "care_subsidy")]
-        alive = bool(still) or bool(p.tier)
-        found["R32", p.key, d["record_id"]] = Row(alive, not alive, False, False, ("red", tuple(still)))
+        alive = bool(p.still) or bool(p.tier)
+        found["R32", p.key, d["record_id"]] = Row(alive, not alive, False, False, ("red", tuple(p.still)))
         then = {
             e["tier"]
             for e in p.entries
@@ -273,6 +312,162 @@ def rows_of(p: Person) -> dict[Key, Row]:
             False,
             False,
             ("yellow", tuple(sorted(then))),
+        )
+    return found | of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
+
+
+def no(value: bool | None) -> bool | None:
+    """Not, with unknown."""
+    return None if value is None else not value
+
+
+def either(*parts: bool | None) -> bool | None:
+    """Or, with unknown."""
+    return no(both(*(no(p) for p in parts)))
+
+
+def more_of_year(p: Person, year: int, paid: int, aided: int) -> dict[Key, Row]:
+    """What else is said of a year's bills."""
+    closed, dead, off = not year_open(year, p.today), bool(p.deaths), no(p.on_roster)
+    found: dict[Key, Row] = {}
+    for rule, line, who, mine, wrong in (
+        ("R05", INCOME // 2, True, p.tier == "jiance", "jiance" not in p.held),
+        ("R06", INCOME, both(off, p.resident), not p.tier, False),
+    ):
+        step = quotient(paid, line)
+        done = p.aided(year) and quotient(aided, line) >= step
+        past = dead or not mine or closed
+        found[rule, p.key, str(year)] = Row(
+            both(who, paid > line, not past, not done, not wrong),
+            done,
+            past,
+            wrong,
+            ("red" if step >= 3 else "orange", step, paid, aided),
+        )
+    done, past = p.aided(year) and aided > 800_000, dead or bool(p.tier) or closed
+    found["R37", p.key, str(year)] = Row(
+        both(bool(p.entries), off, 800_000 < paid <= LINE[""], not past, not done),
+        done,
+        past,
+        False,
+        ("yellow", paid),
+    )
+    return found
+
+
+def of_entries(p: Person) -> dict[Key, Row]:
+    """What else is said of an entry of the roster."""
+    found: dict[Key, Row] = {}
+    for e in p.entries:
+        in_force, dead = entry_in_force(e, p.today), bool(p.deaths)
+        past = not in_force or dead
+        found["R11", p.key, e["record_id"]] = Row(
+            both(not past, no(p.insured)), bool(p.insured), past, False, ("yellow", e["tier"])
+        )
+        recent = None if e["end_on"] is None else (p.today - e["end_on"]).days <= 90
+        ended = e["tier"] == "tekun" and e["status"] == "exited" and not in_force
+        found["R38", p.key, e["record_id"]] = Row(
+            both(ended, no(p.on_roster), recent, not dead),
+            bool(p.on_roster),
+            dead or recent is False,
+            False,
+            ("yellow", e["tier"]),
+        )
+    return found
+
+
+def of_cards(p: Person) -> dict[Key, Row]:
+    """What else is said of a certificate."""
+    found: dict[Key, Row] = {}
+    living = p.has("living_subsidy")
+    others = ("bianyuan", "gangxing", "jiance")
+    for c in p.cards:
+        counts = p.valid(c) and not p.deaths
+        for rule, mine, fits, done, level in (
+            ("R14", "dibao" in p.tiers, "tekun" not in p.tiers, living, "yellow"),
+            ("R14S", p.tier in others, c["grade"] <= 2, living, "yellow"),
+            (
+                "R15",
+                p.tier == "bianyuan",
+                c["grade"] <= 2 or (c["category"] in (5, 6) and c["grade"] <= 3),
+                "dibao" in p.tiers or "tekun" in p.tiers,
+                "orange",
+            ),
+        ):
+            found[rule, p.key, c["record_id"]] = Row(
+                both(counts, mine, fits, no(done)), bool(done), not (counts and mine), False, (level, c["grade"])
+            )
+    return found
+
+
+def of_stays(p: Person) -> dict[Key, Row]:
+    """What is said of a stay in hospital."""
+    found: dict[Key, Row] = {}
+    bills = p.bills()
+    for record, kind, day, fen in bills:
+        if not (kind or "").startswith("2") or fen <= 0:
+            continue
+        refunded = any(f == -fen and d >= day for _, _, d, f in bills)
+        aided, ago = p.aided_since(day), (p.today - day).days
+        monitored = p.tier == "jiance"
+        past = bool(p.deaths) or p.tier not in ("jiance", "") or not 0 <= ago <= 60
+        found["R07", p.key, record] = Row(
+            both(
+                not refunded,
+                fen > (600_000 if monitored else 1_000_000),
+                either(monitored, both(no(p.on_roster), p.resident)),
+                not past,
+                no(aided),
+            ),
+            bool(aided),
+            past,
+            refunded,
+            ("yellow", fen),
+        )
+        past = bool(p.deaths) or not 0 <= ago <= 30
+        found["R12", p.key, record] = Row(
+            both(not refunded, fen > 3_000_000, not past, no(aided)), bool(aided), past, refunded, ("red", fen)
+        )
+    return found
+
+
+def of_benefits(p: Person) -> dict[Key, Row]:
+    """What is said of a kind of lasting benefit."""
+    found: dict[Key, Row] = {}
+    for kind in {b["benefit"] for b in p.benefits} & set(LASTING):
+        running = sum(
+            b["benefit"] == kind and b["status"] == "active" and within(b["start_on"], b["end_on"], p.today)
+            for b in p.benefits
+        )
+        dead = bool(p.deaths)
+        milder = None if p.grade is None else p.grade > 2
+        mental = None if p.mental_grade is None else p.mental_grade > 3
+        none = None if p.grade is None else p.grade > 4
+        lost = both(milder, mental) if kind == "care_subsidy" else none if kind == "living_subsidy" else False
+        found["R16", p.key, kind] = Row(both(running > 0, lost, not dead), running == 0, dead, False, ("orange", kind))
+        twice = running > 1 or (kind == "dibao" and running > 0 and "tekun" in p.running)
+        found["R41", p.key, kind] = Row(both(twice, not dead), not twice, dead, False, ("orange", running))
+    return found
+
+
+def of_incidents(p: Person) -> dict[Key, Row]:
+    """What is said of a registered event that is no death."""
+    found: dict[Key, Row] = {}
+    dead, there = bool(p.deaths), bool(p.still) or bool(p.tier)
+    for e in p.hub.of("vital.life_event", p.key):
+        if e["event"] == "death":
+            continue
+        for rule, event, level in (("R34", "custody", "red"), ("R42", "moved_out", "yellow")):
+            found[rule, p.key, e["record_id"]] = Row(
+                e["event"] == event and there and not dead, not there, dead, False, (level, tuple(p.still))
+            )
+        recent, aided = (p.today - e["event_on"]).days <= 30, p.aided_since(e["event_on"])
+        found["R35", p.key, e["record_id"]] = Row(
+            both(e["event"] in ("accident", "disaster"), recent, not dead, no(aided)),
+            bool(aided),
+            dead or not recent,
+            False,
+            ("red" if p.tier else "orange", e["event"]),
         )
     return found
 
@@ -321,7 +516,9 @@ class Answer:
         if row.done:
             return "fulfilled"
         dead = rule in SILENCED_BY_DEATH and any(r == "R32" and s == subject for r, s, _ in self.standing)
-        taken = rule in YEARLY and any((r, subject, episode) in self.standing for r in YEARLY if r != rule)
+        taken = any(
+            r in TAKERS.get(rule, ()) and s == subject and (e == episode or rule == "R14S") for r, s, e in self.standing
+        )
         return "superseded" if dead or taken else "lapsed" if row.past else "corrected"
 
 

@@ -64,7 +64,7 @@ def test_an_empty_row_maps_without_a_problem_but_its_key(path: Path) -> None:
         ("disability.card", {"status": "?"}, "status is none of active"),
         ("civil.roster", {"tier_code": "wubao"}, "tier_code is none of tekun"),
         ("civil.benefit", {"benefit_code": "x"}, "benefit_code is none of dibao"),
-        ("vital.life_event", {"事件": "迁出"}, "事件 is none of 死亡"),
+        ("vital.life_event", {"事件": "结婚"}, "事件 is none of 死亡"),
         ("vital.life_event", {"登记类型": "听说"}, "登记类型 is neither a code nor one of 户籍注销"),
     ],
 )

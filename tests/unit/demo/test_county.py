@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from domain.persons import normalise_id
-from doudi.demo import civil, county, keys
+from doudi.demo import civil, county, elsewhere, keys
 from doudi.demo.stream import Stream
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -90,6 +90,7 @@ def test_the_stream_has_every_kind_of_change(some: county.County) -> None:
     ):
         assert any(part in s for s in said), part
     assert any(c.late for c in changes)
+    assert {c.line[3] for c in changes if c.line} >= {"死亡", "撤销", *elsewhere.EVENTS}
     assert len({c.begins for c in changes if c.begins}) >= 150
     nobody = sum(
         1 for c in changes for s, p in c.statements if s.startswith("INSERT INTO setl_d") and p[3] in keys.BAD_IDS
