@@ -81,6 +81,10 @@ DEPARTMENT_TOPICS = (
     _department("civil.roster", "civil", "The low-income roster, six tiers, with history"),
     _department("civil.household", "civil", "Who belongs to which household"),
     _department("civil.benefit", "civil", "Benefits granted, paid and stopped"),
+    _department("civil.check", "civil", "Results of checks of means, with their authorisation"),
+    _department("education.enrolment", "education", "Pupils and students, with absence and aid"),
+    _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
+    _department("housing.appraisal", "housing", "Safety appraisals of houses"),
     _department("vital.life_event", "civil", "Deaths and other events of the civil register"),
 )
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from connectors.fields import Field, boolean, code, day, division, fen
+from connectors.fields import Field, boolean, code, day, division, fen, text
 from connectors.mapping import Identity, Mapping
 
 TIERS: Final = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
@@ -101,4 +101,17 @@ BENEFIT: Final = Mapping(
     },
 )
 
-FEEDS: Final = {"roster": ROSTER, "household": HOUSEHOLD, "benefit": BENEFIT}
+CHECK: Final = Mapping(
+    topic="civil.check",
+    identity=Identity(id_number="id_number", name="name"),
+    division=division("division"),
+    fields={
+        "finding": code("finding", ("none", "vehicle", "property", "business", "fund", "post", "tax")),
+        "checked_on": day("checked_on"),
+        "authorisation": text("auth_no"),
+        "income_month_fen": fen("income_month"),
+        "assets_ok": boolean("assets_ok"),
+    },
+)
+
+FEEDS: Final = {"roster": ROSTER, "household": HOUSEHOLD, "benefit": BENEFIT, "check": CHECK}

@@ -30,6 +30,14 @@ with said as (
            event = 'death' as dead, case when event = 'death' then event_on end as died_on from life_event
     union all by name
     select 8 as place, person_key, '' as division, case when severe_disability then other_key end as ward from ward
+    union all by name
+    select 9 as place, person_key, division, occurred_at, record_id from schooling
+    union all by name
+    select 10 as place, person_key, division, occurred_at, record_id from job
+    union all by name
+    select 11 as place, person_key, division, occurred_at, record_id from house
+    union all by name
+    select 12 as place, person_key, division, occurred_at, record_id from checked
 ), folded as (
     select person_key,
            coalesce(arg_max(division, row(-place, occurred_at, record_id, division)) filter (division <> ''),

@@ -1,0 +1,1 @@
+"""Education bureau 教育局."""

@@ -1,0 +1,1 @@
+"""Housing bureau 住房和城乡建设局."""
