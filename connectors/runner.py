@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -192,6 +193,19 @@ class Connector:
         rows = [row for running in self.feeds for row in heartbeats(running, self.outlet.clock())]
         self.outlet.heartbeats(rows, partitions_of(self.settings, of("hub.heartbeat")))
         self._beaten = (time.monotonic(), complete)
+
+
+def together(connectors: Sequence[Callable[[], None]], stop: threading.Event) -> None:
+    """Run several in threads until ``stop``. The first that fails stops the others, and its error is raised."""
+    if len(connectors) == 1:
+        connectors[0]()
+        return
+    with ThreadPoolExecutor(len(connectors), thread_name_prefix="connector") as pool:
+        futures = [pool.submit(run) for run in connectors]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        stop.set()
+    for future in futures:
+        future.result()
 
 
 def heartbeats(running: Running, now: datetime) -> Sequence[dict[str, Any]]:

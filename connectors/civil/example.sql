@@ -1,4 +1,4 @@
--- Example of a civil affairs bureau's tables: roster, households, benefits. Rows are deleted by a flag.
+-- Example of a civil affairs bureau's tables: roster, households, benefits, checks of means. Rows are deleted by a flag.
 
 CREATE TABLE IF NOT EXISTS low_income_member (
     entry_id text PRIMARY KEY,
@@ -49,10 +49,25 @@ CREATE TABLE IF NOT EXISTS benefit (
 );
 CREATE INDEX IF NOT EXISTS benefit_updated ON benefit (updated_at, benefit_id);
 
+CREATE TABLE IF NOT EXISTS means_check (
+    check_id text PRIMARY KEY,
+    id_number text,
+    name text,
+    finding text,
+    checked_on date,
+    auth_no text,
+    income_month numeric(16, 2),
+    assets_ok boolean,
+    division char(12),
+    deleted boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS means_check_updated ON means_check (updated_at, check_id);
+
 DO $$ BEGIN
     CREATE ROLE doudi_reader NOLOGIN;
 EXCEPTION WHEN duplicate_object THEN NULL;
 END $$;
 GRANT USAGE ON SCHEMA public TO doudi_reader;
-GRANT SELECT ON low_income_member, household_member, benefit TO doudi_reader;
+GRANT SELECT ON low_income_member, household_member, benefit, means_check TO doudi_reader;
 -- The connector's account: CREATE ROLE connector LOGIN PASSWORD '…' IN ROLE doudi_reader;

@@ -9,9 +9,7 @@ from connectors.mapping import Identity, Mapping
 
 ENROLMENT: Final = Mapping(
     topic="education.enrolment",
-    identity=Identity(
-        id_number="certno", name="name", guardian_id="guardian_certno", guardian_name="guardian_name"
-    ),
+    identity=Identity(id_number="certno", name="name", guardian_id="guardian_certno", guardian_name="guardian_name"),
     division=division("division"),
     fields={
         "stage": code("stage", ("preschool", "primary", "junior", "senior", "vocational", "higher")),

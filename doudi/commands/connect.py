@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,29 +24,49 @@ def register(app: typer.Typer) -> None:
 
 
 def connector(
-    department: Annotated[str, typer.Argument(help="civil, disability, medical or vital")],
+    departments: Annotated[
+        list[str], typer.Argument(help="civil, disability, education, employment, housing, medical, vital; or several")
+    ],
     config: Annotated[
-        Path | None, typer.Option(help="YAML whose keys replace those of the shipped connector.yaml")
+        Path | None,
+        typer.Option(
+            help="YAML whose keys replace those of the shipped connector.yaml, or a folder with <department>.yaml"
+        ),
     ] = None,
 ) -> None:
-    """Read a department's tables or drop folder and publish every change, until SIGTERM.
+    """Read departments' tables or drop folders and publish every change, until SIGTERM.
 
+    Several departments share the process, each with a thread of its own; one that fails ends it.
     SIGUSR1 has the keys of its tables compared now, which finds rows that were deleted.
     """
     one_thread()
     from connectors import catalogue  # noqa: PLC0415 - slow to import
-    from connectors.runner import Connector  # noqa: PLC0415
+    from connectors.runner import Connector, together  # noqa: PLC0415
     from doudi.embedded import runfile  # noqa: PLC0415
 
     settings = runfile.connected(Settings())
-    read = catalogue.load(department, config)
+    found = [with_places(catalogue.load(d, _override(config, d)), settings) for d in departments]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    running = Connector(with_places(read, settings), settings, stop=stop)
+    running: list[Connector] = []
+
+    def run(one: Catalogue) -> None:
+        mine = Connector(one, settings, stop=stop)  # in its own thread, to which its state file belongs
+        running.append(mine)
+        mine.run()
+
     if sys.platform != "win32":
-        signal.signal(signal.SIGUSR1, lambda *_: running.compare.set())
-    running.run()
+        signal.signal(signal.SIGUSR1, lambda *_: [c.compare.set() for c in running])
+    together([partial(run, one) for one in found], stop)
+
+
+def _override(config: Path | None, department: str) -> Path | None:
+    """The file of a department, of a folder or the only one."""
+    if config is None or not config.is_dir():
+        return config
+    path = config / f"{department}.yaml"
+    return path if path.exists() else None
 
 
 def with_places(read: Catalogue, settings: Settings) -> Catalogue:

@@ -26,12 +26,20 @@ SWEEP_S, OVERLAP_S = 3.0, 10.0
 """How often late commits are looked for, and how far back."""
 POLL_S = 0.4
 """How often new rows are looked for."""
+PROCESSES = {
+    "civil": ("civil",),
+    "disability": ("disability",),
+    "medical": ("medical",),
+    "vital": ("vital",),
+    "others": ("education", "employment", "housing"),
+}
+"""Departments by process: those with few changes share one."""
 COMPARE_S = 300.0
 """How often vanished rows are looked for: as a county would."""
 
 
 class Connectors:
-    """One process a department. ``settle_s``: no change can lie unread for longer, but for vanished rows.
+    """The processes of PROCESSES. ``settle_s``: no change can lie unread for longer, but for vanished rows.
 
     ``compare_s``: seconds between two looks for vanished rows.
     """
@@ -57,13 +65,15 @@ class Connectors:
         """Start every connector that does not run."""
         home = self._settings.home
         (home / "logs").mkdir(parents=True, exist_ok=True)
-        for department in catalogue.FOLDERS:
-            if department in self._running:
+        config = home / "connectors"
+        config.mkdir(parents=True, exist_ok=True)
+        for process, departments in PROCESSES.items():
+            if process in self._running:
                 continue
-            config = home / "connectors" / f"{department}.yaml"
-            config.parent.mkdir(parents=True, exist_ok=True)
-            config.write_text(yaml.safe_dump(self._override(department), allow_unicode=True), encoding="utf-8")
-            log = self._logs[department] = home / "logs" / f"connector-{department}.log"
+            for department in departments:
+                told = yaml.safe_dump(self._override(department), allow_unicode=True)
+                (config / f"{department}.yaml").write_text(told, encoding="utf-8")
+            log = self._logs[process] = home / "logs" / f"connector-{process}.log"
             command = [
                 sys.executable,
                 "-IS",
@@ -77,12 +87,12 @@ class Connectors:
                 "-m",
                 "doudi",
                 "connector",
-                department,
+                *departments,
                 "--config",
                 str(config),
             ]
             with log.open("ab") as out:
-                self._running[department] = subprocess.Popen(  # noqa: S603 - ourselves
+                self._running[process] = subprocess.Popen(  # noqa: S603 - ourselves
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -131,11 +141,11 @@ class Connectors:
 
     def pending(self) -> str:
         """Feeds whose first load is not yet published whole. Raises ComponentFailed if a connector ended."""
-        for department, child in self._running.items():
+        for process, child in self._running.items():
             if child.poll() is not None:
-                log = self._logs[department]
+                log = self._logs[process]
                 raise ComponentFailed(
-                    f"The connector of {department} ended with code {child.returncode}", str(log), tail(log)
+                    f"The connector of {process} ended with code {child.returncode}", str(log), tail(log)
                 )
         waiting = [source for source, beat in self._beats() if not beat.get("complete")]
         return f"not loaded: {', '.join(waiting)}" if waiting else ""

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from doudi.demo import bills, civil, edges, elsewhere, keys, people
+from doudi.demo import bills, civil, edges, elsewhere, keys, others, people
 
 LOCAL = timedelta(hours=8)
 
@@ -57,6 +57,7 @@ def generate(count: int, seed: int, now: datetime) -> County:
     tables = civil.after_death(tables, today, rng)
     more = elsewhere.events(folk, today, rng).select(tables["life_event"].columns)
     tables["life_event"] = pl.concat([tables["life_event"], more])
+    tables |= others.tables(folk, roster, today, rng)
     heads = folk.filter(pl.col("head") & pl.col("reserved"))["person"].to_numpy()
     each = max(1, round(20 * count / keys.FULL))
     planted = edges.plant(folk, rng.permutation(heads), each, today, now)

@@ -21,11 +21,17 @@ from doudi.demo.county import County
 from doudi.demo.expected import Sources
 from doudi.demo.keys import ID_COLUMN
 
-DATABASES = {"medical": "doudi_medical", "disability": "doudi_disability", "civil": "doudi_civil"}
+DATABASES = {
+    department: f"doudi_{department}"
+    for department in ("medical", "disability", "civil", "education", "employment", "housing")
+}
 TABLES = {
     "medical": ("setl_d", "psn_insu_d"),
     "disability": ("disabled_card",),
-    "civil": ("low_income_member", "household_member", "benefit"),
+    "civil": ("low_income_member", "household_member", "benefit", "means_check"),
+    "education": ("student",),
+    "employment": ("job_status",),
+    "housing": ("house_appraisal",),
 }
 HEADER = ("记录编号", "证件号码", "姓名", "事件", "事件日期", "登记类型", "户籍区划", "登记时间")
 MONEY = (
@@ -69,11 +75,11 @@ class Departments:
     @property
     def sources(self) -> Sources:
         """The same for the recomputation."""
-        return Sources(self.url("medical"), self.url("disability"), self.url("civil"), self.drop)
+        return Sources({department: self.url(department) for department in DATABASES}, self.drop)
 
 
 def create(departments: Departments) -> None:
-    """Make the three databases anew, empty. Whatever stood in them is gone."""
+    """Make the databases anew, empty. Whatever stood in them is gone."""
     remove(departments)
     with psycopg.connect(_server(departments), autocommit=True) as connection:
         for department in DATABASES:
@@ -89,7 +95,7 @@ def create(departments: Departments) -> None:
 
 
 def remove(departments: Departments) -> None:
-    """Drop the three databases."""
+    """Drop the databases."""
     with psycopg.connect(_server(departments), autocommit=True) as connection:
         for department in DATABASES:
             name = sql.Identifier(departments.name(department))
@@ -240,6 +246,70 @@ def _benefits(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _checks(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "check_id",
+        "id_number",
+        "name",
+        "finding",
+        "checked_on",
+        "auth_no",
+        "assets_ok",
+        "division",
+        "deleted",
+        income_month=_yuan("income_month"),
+        updated_at="touched",
+    )
+
+
+def _students(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "student_no",
+        "name",
+        "certno",
+        "guardian_name",
+        "guardian_certno",
+        "stage",
+        "status",
+        "enrol_date",
+        "absent_days",
+        "student_aid",
+        "yulu",
+        "division",
+        updated_at="touched",
+    )
+
+
+def _jobs(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "reg_no",
+        "name",
+        "certno",
+        "status",
+        "since_date",
+        "able",
+        "refusals",
+        "help_date",
+        "division",
+        wage=_yuan("wage"),
+        updated_at="touched",
+    )
+
+
+def _houses(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "appraisal_no",
+        "name",
+        "certno",
+        "grade",
+        "appraise_date",
+        "built_year",
+        "repair_date",
+        "division",
+        updated_at="touched",
+    )
+
+
 COLUMNS = {
     "setl_d": _settlements,
     "psn_insu_d": _insurance,
@@ -247,6 +317,10 @@ COLUMNS = {
     "low_income_member": _roster,
     "household_member": _members,
     "benefit": _benefits,
+    "means_check": _checks,
+    "student": _students,
+    "job_status": _jobs,
+    "house_appraisal": _houses,
 }
 
 

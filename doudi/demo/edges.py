@@ -65,6 +65,42 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "deleted": pl.Boolean,
     },
     "life_event": {"person": pl.Int64, "event": pl.String, "event_on": pl.Date, "source_kind": pl.String},
+    "student": {
+        "person": pl.Int64,
+        "guardian_certno": pl.String,
+        "guardian_name": pl.String,
+        "stage": pl.String,
+        "status": pl.String,
+        "enrol_date": pl.Date,
+        "absent_days": pl.Int32,
+        "student_aid": pl.Boolean,
+        "yulu": pl.Boolean,
+    },
+    "job_status": {
+        "person": pl.Int64,
+        "status": pl.String,
+        "since_date": pl.Date,
+        "able": pl.Boolean,
+        "refusals": pl.Int32,
+        "wage": pl.Int64,
+        "help_date": pl.Date,
+    },
+    "house_appraisal": {
+        "person": pl.Int64,
+        "grade": pl.String,
+        "appraise_date": pl.Date,
+        "built_year": pl.Int32,
+        "repair_date": pl.Date,
+    },
+    "means_check": {
+        "person": pl.Int64,
+        "finding": pl.String,
+        "checked_on": pl.Date,
+        "auth_no": pl.String,
+        "income_month": pl.Int64,
+        "assets_ok": pl.Boolean,
+        "deleted": pl.Boolean,
+    },
 }
 
 
@@ -187,6 +223,69 @@ class _Scene:
         self.rows["life_event"].append(
             {"person": person, "event": event, "event_on": self.day(back), "source_kind": kind}
         )
+
+    def pupil(self, tier: str, stage: str, *, enrolled: int = 200, absent: int = 0, status: str = "enrolled") -> int:
+        return self._row(
+            "student",
+            tier,
+            {
+                "guardian_certno": None,
+                "guardian_name": None,
+                "stage": stage,
+                "status": status,
+                "enrol_date": self.day(enrolled),
+                "absent_days": absent,
+                "student_aid": False,
+                "yulu": False,
+            },
+        )
+
+    def job(self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0) -> int:
+        return self._row(
+            "job_status",
+            tier,
+            {
+                "status": status,
+                "since_date": self.day(since),
+                "able": True,
+                "refusals": refusals,
+                "wage": wage,
+                "help_date": None,
+            },
+        )
+
+    def house(self, tier: str, grade: str, *, age: int = 10, repaired: int | None = None) -> int:
+        return self._row(
+            "house_appraisal",
+            tier,
+            {
+                "grade": grade,
+                "appraise_date": self.day(30),
+                "built_year": self.today.year - age,
+                "repair_date": None if repaired is None else self.day(repaired),
+            },
+        )
+
+    def check(self, tier: str, finding: str, income: int, *, back: int = 20, auth: str | None = "SQ1") -> int:
+        return self._row(
+            "means_check",
+            tier,
+            {
+                "finding": finding,
+                "checked_on": self.day(back),
+                "auth_no": auth,
+                "income_month": income,
+                "assets_ok": True,
+                "deleted": False,
+            },
+        )
+
+    def _row(self, table: str, tier: str, values: dict[str, Any]) -> int:
+        person = self.someone()
+        if tier:
+            self.entry(person, tier)
+        self.rows[table].append({"person": person, **values})
+        return person
 
     def death(self, person: int, *, back: int = 20) -> None:
         self.event(person, "死亡", "火化", back=back)
@@ -468,4 +567,54 @@ def _incidents(scene: _Scene, _: int) -> None:
         scene.benefit(aided, "temporary_aid", granted=granted, status="paid")
 
 
-_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents)
+def _schools(scene: _Scene, _: int) -> None:
+    """Stages by tier; absence at the line and beyond; left; the last day of the weeks after enrolment."""
+    for tier, stage in (("dibao", "primary"), ("", "primary"), ("jiance", "vocational"), ("dibao", "vocational")):
+        scene.pupil(tier, stage)
+    for tier, enrolled in (("dibao", 90), ("bianyuan", 90), ("dibao", 91), ("gangxing", 20)):
+        scene.pupil(tier, "higher", enrolled=enrolled)
+    for absent in (5, 6):
+        scene.pupil("dibao", "primary", absent=absent)
+    scene.pupil("bianyuan", "junior", status="left")
+    scene.pupil("bianyuan", "senior", status="left")
+
+
+def _work(scene: _Scene, _: int) -> None:
+    """Without work by tier and length; refusals at the limit; wages at the line."""
+    scene.job("dibao", "unemployed")
+    scene.job("", "unemployed", since=100)
+    for tier, since in (("bianyuan", 90), ("bianyuan", 89), ("gangxing", 180), ("gangxing", 181)):
+        scene.job(tier, "unemployed", since=since)
+    for refusals in (2, 3):
+        scene.job("dibao", "unemployed", refusals=refusals)
+    for wage, since in ((60_000, 90), (60_001, 90), (90_000, 91)):
+        scene.job("dibao", "employed", wage=wage, since=since)
+
+
+def _homesteads(scene: _Scene, _: int) -> None:
+    """Grades by tier; repaired before and after; thirty years and one more."""
+    for tier, grade in (("dibao", "D"), ("tekun", "C"), ("qita", "D"), ("", "D"), ("bianyuan", "B")):
+        scene.house(tier, grade)
+    for repaired in (30, 31):
+        scene.house("dibao", "D", repaired=repaired)
+    for age in (30, 31):
+        scene.house("jiance", "A", age=age)
+
+
+def _means(scene: _Scene, _: int) -> None:
+    """Findings by tier and age, without authorisation; incomes at one and a half lines."""
+    for tier, finding, back in (
+        ("dibao", "vehicle", 180),
+        ("bianyuan", "property", 20),
+        ("dibao", "tax", 181),
+        ("tekun", "tax", 20),
+    ):
+        scene.check(tier, finding, 30_000, back=back)
+    scene.check("dibao", "vehicle", 30_000, auth=None)
+    for income in (89_999, 50_000, 90_000):
+        scene.check("", "none", income)
+    scene.check("", "none", 50_000, auth=None)
+    scene.check("dibao", "none", 50_000)
+
+
+_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents, _schools, _work, _homesteads, _means)

@@ -44,6 +44,20 @@ QUERIES: dict[str, dict[str, str]] = {
         " FROM household_member",
         "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, deleted"
         " FROM benefit",
+        "means_check": "SELECT check_id, id_number, finding, checked_on, auth_no, income_month, assets_ok, deleted"
+        " FROM means_check",
+    },
+    "education": {
+        "student": "SELECT student_no, certno, stage, status, enrol_date, end_date, absent_days, student_aid, yulu,"
+        " deleted FROM student",
+    },
+    "employment": {
+        "job_status": "SELECT reg_no, certno, status, since_date, able, refusals, wage, help_date, deleted"
+        " FROM job_status",
+    },
+    "housing": {
+        "house_appraisal": "SELECT appraisal_no, certno, grade, appraise_date, built_year, repair_date, deleted"
+        " FROM house_appraisal",
     },
 }
 """What is read of each department's database; everything else of a row is nobody's business here."""
@@ -101,6 +115,48 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "end_on": pl.Date,
         "deleted": pl.Boolean,
     },
+    "means_check": {
+        "check_id": pl.String,
+        "id_number": pl.String,
+        "finding": pl.String,
+        "checked_on": pl.Date,
+        "auth_no": pl.String,
+        "income_month": pl.String,
+        "assets_ok": pl.Boolean,
+        "deleted": pl.Boolean,
+    },
+    "student": {
+        "student_no": pl.String,
+        "certno": pl.String,
+        "stage": pl.String,
+        "status": pl.String,
+        "enrol_date": pl.Date,
+        "end_date": pl.Date,
+        "absent_days": pl.Int32,
+        "student_aid": pl.Boolean,
+        "yulu": pl.Boolean,
+        "deleted": pl.Boolean,
+    },
+    "job_status": {
+        "reg_no": pl.String,
+        "certno": pl.String,
+        "status": pl.String,
+        "since_date": pl.Date,
+        "able": pl.Boolean,
+        "refusals": pl.Int32,
+        "wage": pl.String,
+        "help_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "house_appraisal": {
+        "appraisal_no": pl.String,
+        "certno": pl.String,
+        "grade": pl.String,
+        "appraise_date": pl.Date,
+        "built_year": pl.Int32,
+        "repair_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
     "life_event": {
         "record_no": pl.String,
         "certno": pl.String,
@@ -114,16 +170,10 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the departments keep their data: libpq URLs of the three databases, and the drop folder."""
+    """Where the departments keep their data: libpq URLs of their databases, and the drop folder."""
 
-    medical: str
-    disability: str
-    civil: str
+    databases: dict[str, str]
     drop: Path
-
-    def url(self, department: str) -> str:
-        """The database of a department."""
-        return {"medical": self.medical, "disability": self.disability, "civil": self.civil}[department]
 
 
 @dataclass(frozen=True)
@@ -148,7 +198,7 @@ class Expected:
 def read(sources: Sources) -> dict[str, pl.DataFrame]:
     """All tables as the departments hold them now; every database is read in one consistent snapshot."""
     with ThreadPoolExecutor(len(QUERIES)) as pool:
-        parts = pool.map(lambda department: _database(sources.url(department), QUERIES[department]), QUERIES)
+        parts = pool.map(lambda department: _database(sources.databases[department], QUERIES[department]), QUERIES)
         tables = {name: frame for part in parts for name, frame in part.items()}
     tables["life_event"] = life_events(sources.drop)
     return tables

@@ -2,7 +2,7 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, clock(today, late_days). Result: table expected, one row a standing condition; table
+-- life_event, means_check, student, job_status, house_appraisal, clock(today, late_days). Result: table expected, one row a standing condition; table
 -- unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
@@ -25,7 +25,8 @@ WITH raw AS (
     SELECT certno AS raw FROM setl_d UNION SELECT certno FROM psn_insu_d
     UNION SELECT certno FROM disabled_card UNION SELECT id_number FROM low_income_member
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
-    UNION SELECT certno FROM life_event
+    UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
+    UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
 ), long_form AS (
     SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
                      THEN substr(typed(raw), 1, 6) || '19' || substr(typed(raw), 7, 9) ELSE typed(raw) END AS id
@@ -303,6 +304,76 @@ WHERE h.event IN ('交通事故', '安全事故', '受灾') AND h.days_ago <= 30
   AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = h.id AND g.code IN ('temporary_aid', 'medical_aid')
                   AND g.status <> 'stopped' AND g.granted_on >= h.event_on);
 
+-- R19-R22: at school: aid by tier, a first year at university, absence, the subsidy for vocational schools.
+CREATE OR REPLACE TABLE at_school AS
+SELECT s.id, t.*, coalesce(n.tier, '') AS tier, today - t.enrol_date AS days,
+       t.status IN ('enrolled', 'suspended') AND t.enrol_date <= today AND (t.end_date IS NULL OR t.end_date > today) AS goes
+FROM student t CROSS JOIN clock JOIN spelling s ON s.raw = t.certno AND s.id IS NOT NULL LEFT JOIN tier_now n ON n.id = s.id
+WHERE NOT t.deleted AND s.id NOT IN (SELECT id FROM dead);
+INSERT INTO expected
+SELECT 'R19', id, student_no, 'yellow', 'education', 'task', NULL FROM at_school
+WHERE goes AND tier <> '' AND NOT coalesce(student_aid, false);
+INSERT INTO expected
+SELECT 'R20', id, student_no, 'yellow', 'civil', 'alert', NULL FROM at_school a
+WHERE goes AND stage = 'higher' AND tier IN ('dibao', 'bianyuan') AND days <= 90
+  AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = a.id AND g.code = 'temporary_aid' AND g.status <> 'stopped'
+                  AND g.granted_on >= a.enrol_date);
+INSERT INTO expected
+SELECT 'R21', id, student_no, 'red', 'civil', 'alert', NULL FROM at_school
+WHERE stage IN ('primary', 'junior') AND tier <> '' AND (status = 'left' OR (status = 'enrolled' AND absent_days > 5));
+INSERT INTO expected
+SELECT 'R22', id, student_no, 'yellow', 'education', 'task', NULL FROM at_school
+WHERE goes AND stage = 'vocational' AND tier = 'jiance' AND NOT coalesce(yulu, false);
+
+-- R27, R29-R31: out of work and able, refusals, a new wage, three to six months without work.
+CREATE OR REPLACE TABLE at_work AS
+SELECT s.id, j.* REPLACE (coalesce(j.able, false) AS able), round(j.wage::DECIMAL(18, 2) * 100)::BIGINT AS fen,
+       coalesce(n.tier, '') AS tier, today - j.since_date AS days,
+       s.id IN (SELECT id FROM entry WHERE in_force AND entry.tier = 'dibao') AS dibao
+FROM job_status j CROSS JOIN clock JOIN spelling s ON s.raw = j.certno AND s.id IS NOT NULL
+LEFT JOIN tier_now n ON n.id = s.id
+WHERE NOT j.deleted AND s.id NOT IN (SELECT id FROM dead);
+INSERT INTO expected
+SELECT 'R27', id, reg_no, 'yellow', 'employment', 'task', NULL FROM at_work
+WHERE able AND status = 'unemployed' AND dibao AND NOT coalesce(help_date >= since_date, false);
+INSERT INTO expected
+SELECT 'R29', id, reg_no, 'orange', 'civil', 'alert', NULL FROM at_work
+WHERE able AND status = 'unemployed' AND dibao AND refusals >= 3;
+INSERT INTO expected
+SELECT 'R30', id, reg_no, 'yellow', 'civil', 'alert', NULL FROM at_work
+WHERE status = 'employed' AND dibao AND fen > 60000 AND days <= 90;
+INSERT INTO expected
+SELECT 'R31', id, reg_no, 'orange', 'civil', 'alert', NULL FROM at_work w
+WHERE able AND status = 'unemployed' AND days BETWEEN 90 AND 180 AND (tier <> '' OR id IN (SELECT id FROM entry))
+  AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = w.id AND g.code = 'temporary_aid' AND g.status <> 'stopped'
+                  AND g.granted_on >= w.since_date);
+
+-- R23, R24: houses of five tiers: dangerous, or to be watched.
+CREATE OR REPLACE TABLE homestead AS
+SELECT s.id, h.*, year(today) - h.built_year AS age
+FROM house_appraisal h CROSS JOIN clock JOIN spelling s ON s.raw = h.certno AND s.id IS NOT NULL
+JOIN tier_now n ON n.id = s.id
+WHERE NOT h.deleted AND n.tier IN ('tekun', 'dibao', 'bianyuan', 'gangxing', 'jiance')
+  AND s.id NOT IN (SELECT id FROM dead) AND NOT coalesce(h.repair_date >= h.appraise_date, false);
+INSERT INTO expected
+SELECT 'R23', id, appraisal_no, 'orange', 'housing', 'task', NULL FROM homestead WHERE grade IN ('C', 'D');
+INSERT INTO expected
+SELECT 'R24', id, appraisal_no, 'yellow', 'civil', 'alert', NULL FROM homestead
+WHERE grade = 'B' OR (grade = 'A' AND age > 30);
+
+-- R26, R39: what a check with an authorisation says of those on the roster, and of those who are not.
+CREATE OR REPLACE TABLE checked AS
+SELECT s.id, c.*, round(c.income_month::DECIMAL(18, 2) * 100)::BIGINT AS fen, coalesce(n.tier, '') AS tier
+FROM means_check c CROSS JOIN clock JOIN spelling s ON s.raw = c.id_number AND s.id IS NOT NULL
+LEFT JOIN tier_now n ON n.id = s.id
+WHERE NOT c.deleted AND c.auth_no IS NOT NULL AND today - c.checked_on <= 180 AND s.id NOT IN (SELECT id FROM dead);
+INSERT INTO expected
+SELECT 'R26', id, check_id, 'orange', 'civil', 'alert', NULL FROM checked
+WHERE finding <> 'none' AND tier IN ('dibao', 'bianyuan');
+INSERT INTO expected
+SELECT 'R39', id, check_id, 'yellow', 'civil', 'alert', NULL FROM checked
+WHERE tier = '' AND assets_ok AND fen < 90000;
+
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS
 SELECT 'medical.settlement' AS topic, setl_id AS record FROM setl_d JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
@@ -316,4 +387,12 @@ UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw I
     WHERE id IS NULL AND NOT coalesce(deleted, false)
 UNION ALL SELECT 'vital.life_event', record_no FROM (
     SELECT * FROM life_event QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销');
+) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销')
+UNION ALL SELECT 'civil.check', check_id FROM means_check JOIN spelling ON raw IS NOT DISTINCT FROM id_number
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'employment.status', reg_no FROM job_status JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'housing.appraisal', appraisal_no FROM house_appraisal JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted;

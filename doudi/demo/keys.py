@@ -18,6 +18,10 @@ BAD_ROWS = {
     "household_member": 25,
     "benefit": 15,
     "life_event": 12,
+    "means_check": 6,
+    "student": 10,
+    "job_status": 10,
+    "house_appraisal": 6,
 }
 
 Frames = dict[str, pl.DataFrame]
@@ -30,6 +34,10 @@ ID_COLUMN = {
     "household_member": "id_number",
     "benefit": "id_number",
     "life_event": "certno",
+    "means_check": "id_number",
+    "student": "certno",
+    "job_status": "certno",
+    "house_appraisal": "certno",
 }
 KEY = {
     "setl_d": ("setl_id", "S"),
@@ -39,6 +47,10 @@ KEY = {
     "household_member": ("member_id", "M"),
     "benefit": ("benefit_id", "B"),
     "life_event": ("record_no", "SW"),
+    "means_check": ("check_id", "K"),
+    "student": ("student_no", "T"),
+    "job_status": ("reg_no", "J"),
+    "house_appraisal": ("appraisal_no", "F"),
 }
 
 

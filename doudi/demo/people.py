@@ -14,7 +14,7 @@ COUNTY = "990101"
 TOWNS, VILLAGES = 10, 12
 SIZES = {1: 0.25, 2: 0.30, 3: 0.21, 4: 0.13, 5: 0.07, 6: 0.04}
 """Share of households by size (shape of the 2020 census; mean 2.6)."""
-RESERVED = 0.08
+RESERVED = 0.11
 """Share of households that chance leaves alone: actors of the planted cases and of the steady phase."""
 
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
@@ -72,7 +72,7 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     young = first_of_house & (age_days < 22 * 366)
     age_days[young] = rng.integers(22 * 366, 70 * 366, size=int(young.sum()))
     born = (today - date(1970, 1, 1)) // timedelta(days=1) - age_days
-    reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(260, houses))
+    reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(330, houses))
     syllables = np.array([f"测{s}{b}" for s in _STEMS for b in _BRANCHES])
     numbers = id_numbers(born)
     return People(

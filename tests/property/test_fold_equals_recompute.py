@@ -342,7 +342,10 @@ def test_the_stories_reach_every_rule_and_cause() -> None:
 
 
 def run_through(chance: random.Random, length: int) -> set[tuple[str, str]]:
-    """A story on both sides, then a fresh state from its final rows. Returns rule and cause ("" while it stands) of what was said."""
+    """A story on both sides, then a fresh state from its final rows.
+
+    Returns rule and cause ("" while it stands) of everything that was said.
+    """
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), chance)
         fresh = Trial(BOOK)

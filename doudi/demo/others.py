@@ -1,0 +1,99 @@
+"""Tables of the education, employment and housing bureaus, and checks of means. Shares are this demo's own."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from doudi.demo.civil import back, on_roster
+
+Frames = dict[str, pl.DataFrame]
+STAGES = ((3, 6, "preschool"), (6, 12, "primary"), (12, 15, "junior"), (15, 18, "senior"), (18, 22, "higher"))
+FINDINGS = ("none", "vehicle", "property", "business", "fund", "post", "tax")
+
+
+def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random.Generator) -> Frames:
+    """Who is on the roster is known to these departments too; of the others, some."""
+    listed = folk["person"].is_in(on_roster(roster).implode())
+    free = folk.with_columns(listed.alias("listed")).filter(~pl.col("reserved"))
+    return {
+        "student": _students(free, today, rng),
+        "job_status": _jobs(free, today, rng),
+        "house_appraisal": _houses(free, today, rng),
+        "means_check": _checks(free, today, rng),
+    }
+
+
+def _some(folk: pl.DataFrame, listed: float, other: float, rng: np.random.Generator) -> pl.DataFrame:
+    chance = np.where(folk["listed"].to_numpy(), listed, other)
+    return folk.filter(pl.Series(rng.random(folk.height) < chance))
+
+
+def _students(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    young = _some(folk.filter(pl.col("age").is_between(3, 21)), 0.9, 0.05, rng)
+    n = young.height
+    stage = pl.lit("higher")
+    for low, high, name in reversed(STAGES):
+        stage = pl.when(pl.col("age").is_between(low, high - 1)).then(pl.lit(name)).otherwise(stage)
+    heads = folk.filter("head").select(
+        "house", pl.col("id_number").alias("guardian_certno"), pl.col("name").alias("guardian_name")
+    )
+    pupils = young.join(heads, on="house", how="left", maintain_order="left").with_columns(stage.alias("stage"))
+    trade = pl.Series(rng.random(n) < 0.4) & (pl.col("stage") == "senior")
+    return pupils.select(
+        "person",
+        "guardian_certno",
+        "guardian_name",
+        pl.when(trade).then(pl.lit("vocational")).otherwise("stage").alias("stage"),
+        pl.Series("status", rng.choice(["enrolled", "suspended", "left"], size=n, p=[0.94, 0.02, 0.04])),
+        back(today, rng.integers(5, 300, n)).alias("enrol_date"),
+        pl.Series("absent_days", np.where(rng.random(n) < 0.06, rng.integers(1, 20, n), 0), pl.Int32),
+        pl.Series("student_aid", rng.random(n) < 0.8),
+        pl.Series("yulu", rng.random(n) < 0.6),
+    )
+
+
+def _jobs(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    adults = _some(folk.filter(pl.col("age").is_between(18, 59)), 0.6, 0.02, rng)
+    n = adults.height
+    since = rng.integers(1, 400, n)
+    status = rng.choice(["employed", "unemployed", "not_seeking"], size=n, p=[0.5, 0.35, 0.15])
+    helped = (status == "unemployed") & (rng.random(n) < 0.5)
+    return adults.select(
+        "person",
+        pl.Series("status", status),
+        back(today, since).alias("since_date"),
+        pl.Series("able", rng.random(n) < 0.75),
+        pl.Series("refusals", rng.choice(5, size=n, p=[0.8, 0.09, 0.05, 0.04, 0.02]), pl.Int32),
+        pl.Series("wage", np.where(status == "employed", rng.integers(40_000, 400_000, n), 0)),
+        pl.when(pl.Series(helped)).then(back(today, rng.integers(0, 200, n))).alias("help_date"),
+    )
+
+
+def _houses(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    owners = _some(folk.filter("head"), 0.6, 0.01, rng)
+    n = owners.height
+    repaired = rng.random(n) < 0.3
+    return owners.select(
+        "person",
+        pl.Series("grade", rng.choice(["A", "B", "C", "D"], size=n, p=[0.6, 0.25, 0.1, 0.05])),
+        back(today, rng.integers(10, 900, n)).alias("appraise_date"),
+        pl.Series("built_year", today.year - rng.integers(1, 60, n), pl.Int32),
+        pl.when(pl.Series(repaired)).then(back(today, rng.integers(0, 900, n))).alias("repair_date"),
+    )
+
+
+def _checks(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    asked = _some(folk, 0.2, 0.003, rng)
+    n = asked.height
+    return asked.select(
+        "person",
+        pl.Series("finding", rng.choice(FINDINGS, size=n, p=[0.88, *[0.02] * 6])),
+        back(today, rng.integers(1, 300, n)).alias("checked_on"),
+        pl.when(pl.Series(rng.random(n) < 0.95)).then(pl.lit("SQ") + pl.col("person").cast(pl.String)).alias("auth_no"),
+        pl.Series("income_month", rng.integers(10_000, 200_000, n)),
+        pl.Series("assets_ok", rng.random(n) < 0.8),
+        pl.lit(False).alias("deleted"),
+    )
