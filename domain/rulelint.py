@@ -31,6 +31,9 @@ GIVEN_BESIDE = ("id", "who")
 MANY = 12
 Read = tuple[list[Rule], list[Parameter], Documentation | None, list[str]]
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where PyYAML was built with it: a tenth of the time."""
+
 
 def read(folder: Path) -> Read:
     """Everything in a rules folder, and the problems found. Files: <department>/R01.yaml, parameters/, facts.yaml."""
@@ -71,7 +74,7 @@ def _models(folder: Path, pattern: str, model: type[Model], problems: list[str])
     for path in sorted(folder.glob(pattern)):
         where = path.relative_to(folder).as_posix()
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - safe, both of them
             found = model.model_validate(raw)
         except UnicodeDecodeError:
             problems.append(f"{where}: not UTF-8; save the file as UTF-8")

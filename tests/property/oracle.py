@@ -42,6 +42,7 @@ SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
     *("R34", "R35", "R37", "R38", "R41", "R42"),
+    *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R31", "R39"),
 }
 INCOME = 2_311_900
 LASTING = ("dibao", "tekun", "living_subsidy", "care_subsidy")
@@ -54,6 +55,10 @@ PLACES = [
     "civil.benefit",
     "medical.settlement",
     "vital.life_event",
+    "education.enrolment",
+    "employment.status",
+    "housing.appraisal",
+    "civil.check",
 ]
 LATE_DAYS = 31
 Key = tuple[str, str, str]
@@ -164,10 +169,13 @@ class Person:
         """A certificate counts today."""
         return card["status"] == "active" and (card["valid_until"] is None or card["valid_until"] >= self.today)
 
-    def aided_since(self, day: date) -> bool | None:
+    def aided_since(self, day: date, kinds: tuple[str, ...] = AID) -> bool | None:
         """Aid granted on a day or later; unknown where nobody would tell."""
         return any(
-            b["benefit"] in AID and b["status"] != "stopped" and b["granted_on"] is not None and b["granted_on"] >= day
+            b["benefit"] in kinds
+            and b["status"] != "stopped"
+            and b["granted_on"] is not None
+            and b["granted_on"] >= day
             for b in self.benefits
         ) or (False if self.hub.covered("civil.benefit", self.division) else None)
 
@@ -313,7 +321,8 @@ def rows_of(p: Person) -> dict[Key, Row]:
             False,
             ("yellow", tuple(sorted(then))),
         )
-    return found | of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
+    found |= of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
+    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p)
 
 
 def no(value: bool | None) -> bool | None:
@@ -468,6 +477,115 @@ def of_incidents(p: Person) -> dict[Key, Row]:
             dead or not recent,
             False,
             ("red" if p.tier else "orange", e["event"]),
+        )
+    return found
+
+
+def of_schools(p: Person) -> dict[Key, Row]:
+    """What is said of an enrolment."""
+    found: dict[Key, Row] = {}
+    dead, listed = bool(p.deaths), bool(p.tier)
+    for e in p.hub.of("education.enrolment", p.key):
+        key, stage, status, absent = e["record_id"], e["stage"], e["status"], e["absent_days"] or 0
+        goes = status in ("enrolled", "suspended") and within(e["enrolled_on"], e["ended_on"], p.today)
+        aid, yulu = bool(e["student_aid"]), bool(e["yulu"])
+        past = not (goes and not dead and listed)
+        found["R19", p.key, key] = Row(not past and not aid, aid, past, False, ("yellow", stage))
+        days, poor = (p.today - e["enrolled_on"]).days, p.tier in ("dibao", "bianyuan")
+        aided = p.aided_since(e["enrolled_on"], ("temporary_aid",))
+        past = not (goes and not dead and poor and days <= 90)
+        found["R20", p.key, key] = Row(
+            both(stage == "higher", not past, no(aided)), bool(aided), past, False, ("yellow", stage)
+        )
+        absent_too_long = status == "left" or (status == "enrolled" and absent > 5)
+        past = not (not dead and listed and status in ("enrolled", "left"))
+        found["R21", p.key, key] = Row(
+            stage in ("primary", "junior") and not past and absent_too_long,
+            status == "enrolled" and absent <= 5,
+            past,
+            False,
+            ("red", stage),
+        )
+        past = not (goes and not dead and p.tier == "jiance")
+        found["R22", p.key, key] = Row(
+            stage == "vocational" and not past and not yulu, yulu, past, False, ("yellow", stage)
+        )
+    return found
+
+
+def of_work(p: Person) -> dict[Key, Row]:
+    """What is said of a registration at the employment service."""
+    found: dict[Key, Row] = {}
+    alive, dibao = not p.deaths, "dibao" in p.tiers
+    for j in p.hub.of("employment.status", p.key):
+        key, status, able, refusals = j["record_id"], j["status"], bool(j["able"]), j["refusals"] or 0
+        out, days = status == "unemployed", (p.today - j["since_on"]).days
+        helped = j["helped_on"] is not None and j["helped_on"] >= j["since_on"]
+        past = not (able and alive and dibao)
+        found["R27", p.key, key] = Row(
+            out and not past and not helped, status == "employed" or helped, past, False, ("yellow", status)
+        )
+        past = not (able and alive and out and dibao)
+        found["R29", p.key, key] = Row(not past and refusals >= 3, False, past, False, ("orange", refusals))
+        wage = None if j["wage_fen"] is None else j["wage_fen"] > 60_000
+        past = not (alive and status == "employed" and dibao and days <= 90)
+        found["R30", p.key, key] = Row(both(wage, not past), not dibao, past, False, ("yellow", j["wage_fen"]))
+        aided, known = p.aided_since(j["since_on"], ("temporary_aid",)), bool(p.tier) or bool(p.entries)
+        past = not (alive and out and days <= 180 and known)
+        found["R31", p.key, key] = Row(
+            both(able, days >= 90, not past, no(either(status == "employed", aided))),
+            status == "employed" or bool(aided),
+            past,
+            False,
+            ("orange", days),
+        )
+    return found
+
+
+def of_houses(p: Person) -> dict[Key, Row]:
+    """What is said of a safety appraisal."""
+    found: dict[Key, Row] = {}
+    past = bool(p.deaths) or p.tier not in ("tekun", "dibao", "bianyuan", "gangxing", "jiance")
+    for h in p.hub.of("housing.appraisal", p.key):
+        key, grade = h["record_id"], h["grade"]
+        repaired = h["repaired_on"] is not None and h["repaired_on"] >= h["appraised_on"]
+        old = None if h["built_year"] is None else p.today.year - h["built_year"] > 30
+        found["R23", p.key, key] = Row(
+            grade in ("C", "D") and not past and not repaired, repaired, past, False, ("orange", grade)
+        )
+        found["R24", p.key, key] = Row(
+            both(grade in ("A", "B"), either(grade == "B", old), not past, not repaired),
+            repaired,
+            past,
+            False,
+            ("yellow", grade),
+        )
+    return found
+
+
+def of_checks(p: Person) -> dict[Key, Row]:
+    """What is said of a check of means with an authorisation."""
+    found: dict[Key, Row] = {}
+    for c in p.hub.of("civil.check", p.key):
+        if not c["authorisation"]:
+            continue
+        key, income, finding = c["record_id"], c["income_month_fen"], c["finding"]
+        recent, alive = (p.today - c["checked_on"]).days <= 180, not p.deaths
+        past = not (alive and p.tier in ("dibao", "bianyuan") and recent)
+        found["R26", p.key, key] = Row(
+            both(None if finding is None else finding != "none", not past),
+            not p.tier,
+            past,
+            False,
+            ("orange", finding),
+        )
+        past = not (alive and not p.tier and recent)
+        found["R39", p.key, key] = Row(
+            both(no(p.on_roster), c["assets_ok"], None if income is None else income < 90_000, not past),
+            bool(p.on_roster),
+            past,
+            False,
+            ("yellow", income),
         )
     return found
 

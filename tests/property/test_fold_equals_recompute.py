@@ -92,6 +92,40 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "status": pick(["active", "active", "active", "cancelled"]),
                 "valid_until": pick(ENDS),
             }
+        case "education.enrolment":
+            return {
+                "stage": pick(["primary", "junior", "senior", "vocational", "higher"]),
+                "status": pick(["enrolled", "enrolled", "suspended", "left"]),
+                "enrolled_on": pick(PAST),
+                "ended_on": pick(ENDS),
+                "absent_days": pick([None, 5, 6]),
+                "student_aid": pick([None, True, False]),
+                "yulu": pick([None, True, False]),
+            }
+        case "employment.status":
+            return {
+                "status": pick(["employed", "unemployed", "unemployed", "not_seeking"]),
+                "since_on": pick([date(2026, 8, 22), date(2026, 8, 25), *PAST]),
+                "able": pick([True, True, False, None]),
+                "refusals": pick([None, 2, 3]),
+                "wage_fen": pick([None, 60_000, 60_001]),
+                "helped_on": pick([None, *PAST]),
+            }
+        case "housing.appraisal":
+            return {
+                "grade": pick(["A", "B", "C", "D"]),
+                "appraised_on": pick(PAST),
+                "built_year": pick([None, 1990, 1996, 2010]),
+                "repaired_on": pick([None, None, *PAST]),
+            }
+        case "civil.check":
+            return {
+                "finding": pick([None, "none", "vehicle"]),
+                "checked_on": pick([date(2026, 6, 1), *PAST]),
+                "authorisation": pick([None, "SQ1", "SQ1"]),
+                "income_month_fen": pick([None, 89_999, 90_000]),
+                "assets_ok": pick([None, True, True, False]),
+            }
     events = ["death", "death", "custody", "moved_out", "accident", "disaster", "moved"]
     return {"event": pick(events), "event_on": pick(PAST)}
 
@@ -99,7 +133,8 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
 def record(chance: random.Random, by: int) -> dict[str, Any]:
     """A version of one of few records: collisions, corrections, deletes and late versions are what it is about."""
     pick = chance.choice
-    topic = pick([*TOPICS[:-1], *TOPICS[:-1], *TOPICS[:-1], "medical.settlement", "vital.life_event"])
+    common = [t for t in TOPICS if t != "vital.life_event"]
+    topic = pick([*common, *common, *common, "medical.settlement", "civil.roster", "vital.life_event"])
     source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
     said = fields(topic, pick)
     return {
@@ -293,6 +328,14 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R11", "R38"), lambda e: (e["entry_tier"],)),
                 **dict.fromkeys(("R07", "R12"), lambda e: (e["stay_fen"],)),
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
+                **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
+                **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
+                "R26": lambda e: (e["finding"],),
+                "R27": lambda e: (e["job_status"],),
+                "R29": lambda e: (e["refusals"],),
+                "R30": lambda e: (e["wage_fen"],),
+                "R31": lambda e: (e["days_in_status"],),
+                "R39": lambda e: (e["income_month_fen"],),
                 "R16": lambda e: (e["benefit_kind"],),
                 "R35": lambda e: (e["incident"],),
                 "R37": lambda e: (e["self_pay_fen"],),
@@ -333,7 +376,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (1, 2, 3):  # together they reach all rules
+    for seed in (0, 1, 5, 6):  # together they reach all rules
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
     assert {rule for rule, _ in seen} == BOOK.rules.keys()
     endings = {(rule, cause) for rule, cause in seen if cause}

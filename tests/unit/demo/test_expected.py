@@ -428,3 +428,161 @@ def test_the_drop_folder_is_read_in_every_form(tmp_path: Path) -> None:
     (tmp_path / "c.csv.part").write_text("half")
     rows = expected.life_events(tmp_path).select("record_no", "certno", "event_on", "arrival").rows()
     assert rows == [("SW1", A, date(2026, 10, 1), 0), ("SW2", None, date(2026, 10, 1), 1)]
+
+
+def event(id_number: str, what: str, day: str = "2026-11-10") -> dict[str, Any]:
+    return {**death(id_number, day, no=f"SW{id_number}{what}"), "event": what}
+
+
+def insured(id_number: str, kind: str = "390", status: str = "1") -> dict[str, Any]:
+    return {"psn_no": f"P{id_number}", "certno": id_number, "insutype": kind, "psn_insu_stas": status}
+
+
+def test_burdens_against_the_income_per_head() -> None:
+    found = tables(
+        low_income_member=[entry(A, "jiance"), entry(B, "jiance")],
+        psn_insu_d=[insured(C), insured(D, "310")],
+        setl_d=[bill(A, "11559.51"), bill(B, "11559.50"), bill(C, "23119.01"), bill(D, "23119.01")],
+    )
+    assert standing(found, "R05") == [("R05", A, "2026", "orange", 1155951)]
+    assert standing(found, "R06") == [("R06", C, "2026", "orange", 2311901)]
+
+
+def test_leavers_and_refused_between_the_two_lines() -> None:
+    found = tables(
+        low_income_member=[
+            entry(A, "dibao", end="2026-01-01", status="exited"),
+            entry(B, "bianyuan", status="refused"),
+            entry(C, "dibao", end="2026-01-01", status="exited"),
+        ],
+        setl_d=[bill(A, "8000.01"), bill(B, "15000.00"), bill(C, "8000.00"), bill(D, "9000.00")],
+    )
+    assert [r[1] for r in standing(found, "R37")] == [A, B]
+
+
+def test_single_stays() -> None:
+    stay = {"med_type": "21"}
+    found = tables(
+        low_income_member=[entry(A, "jiance")],
+        psn_insu_d=[insured(B), insured(D)],
+        setl_d=[
+            bill(A, "6000.01", "2026-11-01", **stay),
+            bill(B, "10000.01", "2026-11-01", med_type="11"),
+            bill(C, "30000.01", "2026-11-01", **stay),
+            bill(D, "31000.00", "2026-11-02", **stay),
+            bill(D, "-31000.00", "2026-11-03", **stay),
+        ],
+        benefit=[aid(C, "2026-10-31")],
+    )
+    assert standing(found, "R07", "R12") == [
+        ("R07", A, "S2026-11-016000.01", "yellow", None),
+        ("R12", C, "S2026-11-0130000.01", "red", None),
+    ]
+    assert standing(found, "R12", today=date(2026, 12, 2)) == []
+
+
+def test_insurance_and_subsidies_of_the_roster() -> None:
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(B, "bianyuan"), entry(C, "jiance"), entry(D, "qita")],
+        psn_insu_d=[insured(A), insured(B, status="2")],
+        disabled_card=[card(A, 4, 4), card(B, 4, 2), card(C, 4, 3), card(D, 4, 1)],
+    )
+    assert [r[1] for r in standing(found, "R11")] == [B, C, D]
+    assert [r[:2] for r in standing(found, "R14", "R14S", "R15")] == [("R14", A), ("R14S", B), ("R15", B)]
+
+
+def test_subsidies_that_no_card_earns_and_benefits_that_run_twice() -> None:
+    found = tables(
+        disabled_card=[card(A, 4, 3), card(B, 4, 2), card(C, 4, 4, status="cancelled")],
+        benefit=[
+            gift(A, "care_subsidy"),
+            gift(B, "care_subsidy"),
+            gift(C, "living_subsidy"),
+            gift(D, "dibao"),
+            gift(D, "dibao", start="2026-02-01", benefit_id="again"),
+            gift(B, "tekun"),
+            gift(B, "dibao"),
+        ],
+    )
+    assert [r[1:3] for r in standing(found, "R16")] == [(A, "care_subsidy"), (C, "living_subsidy")]
+    assert [r[1:3] for r in standing(found, "R41")] == [(B, "dibao"), (D, "dibao")]
+
+
+def test_custody_moves_accidents_and_the_end_of_destitute_support() -> None:
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(C, "tekun", end="2026-11-01", status="exited")],
+        life_event=[
+            event(A, "收押"),
+            event(B, "收押"),
+            event(A, "迁出"),
+            event(B, "受灾"),
+            event(D, "交通事故", "2026-10-01"),
+        ],
+    )
+    assert [r[:2] for r in standing(found, "R34", "R42")] == [("R34", A), ("R42", A)]
+    assert standing(found, "R35") == [("R35", B, f"SW{B}受灾", "orange", None)]
+    assert [r[1] for r in standing(found, "R38")] == [C]
+    assert standing(found, "R38", today=date(2027, 1, 31)) == []
+
+
+def pupil(who: str, stage: str, **more: Any) -> dict[str, Any]:
+    start = {"student_no": f"T{who}{stage}", "certno": who, "stage": stage, "status": "enrolled", "deleted": False}
+    return {**start, "enrol_date": date(2026, 9, 1), "absent_days": 0, **more}
+
+
+def job(who: str, status: str, since: str, **more: Any) -> dict[str, Any]:
+    start = {"reg_no": f"J{who}", "certno": who, "status": status, "since_date": date.fromisoformat(since)}
+    return {**start, "able": True, "refusals": 0, "wage": "0.00", "deleted": False, **more}
+
+
+def house(who: str, grade: str, **more: Any) -> dict[str, Any]:
+    start = {"appraisal_no": f"F{who}", "certno": who, "grade": grade, "appraise_date": date(2026, 5, 1)}
+    return {**start, "built_year": 2010, "deleted": False, **more}
+
+
+def check(who: str, finding: str, income: str, **more: Any) -> dict[str, Any]:
+    start = {"check_id": f"K{who}", "id_number": who, "finding": finding, "checked_on": date(2026, 10, 1)}
+    return {**start, "auth_no": "SQ1", "income_month": income, "assets_ok": True, "deleted": False, **more}
+
+
+def test_schools_by_tier_stage_and_absence() -> None:
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan")],
+        student=[
+            pupil(A, "primary", absent_days=6, student_aid=True),
+            pupil(B, "vocational", student_aid=True),
+            pupil(C, "higher"),
+            pupil(D, "primary", absent_days=9),
+        ],
+    )
+    rows = [("R19", C), ("R20", C), ("R21", A), ("R22", B)]
+    assert [r[:2] for r in standing(found, "R19", "R20", "R21", "R22")] == rows
+
+
+def test_work_lost_refused_and_found() -> None:
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan"), entry(D, "dibao")],
+        job_status=[
+            job(A, "unemployed", "2026-11-01", refusals=3),
+            job(B, "unemployed", "2026-08-24"),
+            job(C, "unemployed", "2026-08-25"),
+            job(D, "employed", "2026-11-01", wage="600.01"),
+        ],
+    )
+    rows = [("R27", A), ("R29", A), ("R30", D), ("R31", B)]
+    assert [r[:2] for r in standing(found, "R27", "R29", "R30", "R31")] == rows
+
+
+def test_houses_and_checks_of_means() -> None:
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan")],
+        house_appraisal=[house(A, "D"), house(B, "A", built_year=1995), house(C, "A", built_year=1996), house(D, "D")],
+        means_check=[
+            check(A, "vehicle", "300.00"),
+            check(B, "vehicle", "300.00"),
+            check(C, "tax", "300.00", auth_no=None),
+            check(D, "none", "899.99"),
+        ],
+    )
+    assert [r[:2] for r in standing(found, "R23", "R24")] == [("R23", A), ("R24", B)]
+    assert [r[:2] for r in standing(found, "R26", "R39")] == [("R26", A), ("R39", D)]

@@ -126,8 +126,8 @@ GALLERY: list[tuple[str, str, str, str]] = [
     (
         R01,
         "superseded_by: [R02, R03, R04]",
-        "superseded_by: [R02, R03, R95]",
-        "civil/R01.yaml: rule R95 is not known (do you mean R35?)",
+        "superseded_by: [R02, R03, R040]",
+        "civil/R01.yaml: rule R040 is not known (do you mean R04?)",
     ),
     (
         R01,
