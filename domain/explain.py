@@ -11,7 +11,7 @@ from domain.rules import Rule, RuleBook
 from domain.tiers import TITLES
 
 Language = Literal["zh", "en"]
-_BENEFITS = {
+_WORDS = {
     "dibao": ("最低生活保障", "minimum living allowance"),
     "tekun": ("特困人员救助供养", "care for destitute persons"),
     "temporary_aid": ("临时救助", "temporary aid"),
@@ -21,6 +21,20 @@ _BENEFITS = {
     "funeral_subsidy": ("丧葬补贴", "funeral subsidy"),
     "accident": ("事故", "accident"),
     "disaster": ("灾害", "disaster"),
+    "preschool": ("学前教育", "preschool"),
+    "primary": ("小学", "primary school"),
+    "junior": ("初中", "junior secondary school"),
+    "senior": ("普通高中", "senior secondary school"),
+    "vocational": ("中等职业学校", "vocational school"),
+    "higher": ("高等教育", "higher education"),
+    "enrolled": ("在校", "enrolled"),
+    "left": ("离校", "left"),
+    "vehicle": ("车辆", "a vehicle"),
+    "property": ("房产", "real property"),
+    "business": ("经营主体", "a business"),
+    "fund": ("住房公积金", "a housing fund"),
+    "post": ("财政供养", "a public post"),
+    "tax": ("纳税记录", "tax records"),
 }
 _UNITS = {
     "fen": ("元", " yuan"),
@@ -71,8 +85,8 @@ def shown(value: Any, unit: str, language: Language) -> str:
         return _YES_NO[value][place]
     if unit in ("tier", "tiers") and value in TITLES:
         return TITLES[value][place]
-    if isinstance(value, str) and value in _BENEFITS:
-        return _BENEFITS[value][place]
+    if isinstance(value, str) and value in _WORDS:
+        return _WORDS[value][place]
     if unit == "grade" and language == "en":
         return f"grade {value}"
     text = f"{value / 100:,.2f}" if unit == "fen" else str(value)
