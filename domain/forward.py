@@ -21,8 +21,8 @@ Connection = duckdb.DuckDBPyConnection
 class Forwarded:
     """A view for other subjects: its topic, what makes a row, what a row says, and whose row it is.
 
-    ``now`` is the SELECT of the rows of the subjects under evaluation, with columns key and content,
-    none of them NULL; ``of`` the key column that names the subject it comes from; ``driver`` the fact
+    ``now`` is the SELECT of the rows of the subjects under evaluation, with columns key (none of
+    them NULL) and content; ``of`` the key column that names the subject it comes from; ``driver`` the fact
     without which it has no rows.
     """
 
@@ -49,16 +49,21 @@ class Forwarded:
         return f" union select {self.of} from {self.published}"
 
     def create(self, con: Connection) -> None:
-        """Create the table and the temp table; the facts must be there."""
+        """Create the table (or add what the view gained since) and the temp table; the facts must be there."""
         con.execute(f"create table if not exists {self.published} as {self.now} limit 0")
+        there = {name for name, *_ in con.execute(f"describe {self.published}").fetchall()}
+        for name, kind, *_ in con.execute(f"describe {self.now}").fetchall():
+            if name not in there:
+                con.execute(f"alter table {self.published} add column {name} {kind}")
         con.execute(f"create or replace temp table {self.change} as {self._difference(self.now)} limit 0")
 
     def _difference(self, now: str) -> str:
         on = " and ".join(f"n.{c} = o.{c}" for c in self.key)
-        shown = ", ".join(f"coalesce(n.{c}, o.{c}) as {c}" for c in (*self.key, *self.content))
+        keys = ", ".join(f"coalesce(n.{c}, o.{c}) as {c}" for c in self.key)
+        said = ", ".join(f"if(n.{self.of} is not null, n.{c}, o.{c}) as {c}" for c in self.content)
         new, old = (", ".join(f"{side}.{c}" for c in self.content) for side in "no")
         return (
-            f"select {shown}, n.{self.of} is not null as present from ({now}) n full join "
+            f"select {keys}, {said}, n.{self.of} is not null as present from ({now}) n full join "
             f"(select * from {self.published} where {self.of} in (select subject from subjects)) o on {on} "
             f"where n.{self.of} is null or o.{self.of} is null or row({new}) is distinct from row({old})"
         )
@@ -92,12 +97,24 @@ class Forwarded:
 MEMBERS = Forwarded(
     topic="hub.member",
     key=("household_key", "person_key"),
-    content=("division", "head", "alive", "tier", "years", "severe_disability", "wards_severe"),
+    content=(
+        "division",
+        "head",
+        "alive",
+        "tier",
+        "years",
+        "severe_disability",
+        "wards_severe",
+        "died_on",
+        "able",
+        "in_work",
+    ),
     of="person_key",
     driver="membership",
     now="""
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
-               coalesce(y.years, []) as years, p.severe_disability, p.wards_severe
+               coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
+               p.died_on, p.able_to_work as able, p.in_work
         from (select household_key, person_key, bool_or(head) as head from membership where in_force group by all) m
         join person p using (person_key)
         left join (

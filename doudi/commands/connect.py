@@ -56,8 +56,12 @@ def connector(
         running.append(mine)
         mine.run()
 
+    def compare_all(*_: object) -> None:
+        for mine in running:
+            mine.compare.set()
+
     if sys.platform != "win32":
-        signal.signal(signal.SIGUSR1, lambda *_: [c.compare.set() for c in running])
+        signal.signal(signal.SIGUSR1, compare_all)
     together([partial(run, one) for one in found], stop)
 
 

@@ -290,13 +290,13 @@ class _Scene:
     def death(self, person: int, *, back: int = 20) -> None:
         self.event(person, "死亡", "火化", back=back)
 
-    def home(self, person: int, house: str, *, joined: int = 900, left: int | None = None) -> None:
+    def home(self, person: int, house: str, *, joined: int = 900, left: int | None = None, head: bool = False) -> None:
         self.rows["household_member"].append(
             {
                 "person": person,
                 "household_no": house,
-                "relation": "20",
-                "is_head": False,
+                "relation": "01" if head else "20",
+                "is_head": head,
                 "joined_on": self.day(joined),
                 "left_on": None if left is None else self.day(left),
                 "deleted": False,
@@ -617,4 +617,19 @@ def _means(scene: _Scene, _: int) -> None:
     scene.check("dibao", "none", 50_000)
 
 
-_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents, _schools, _work, _homesteads, _means)
+def _losses(scene: _Scene, turn: int) -> None:
+    """A head of a household died: on and off the roster, within the days that count and not; work in a household."""
+    for suffix, tier, back in (("F", "dibao", 180), ("G", "bianyuan", 20), ("H", "dibao", 181), ("I", "", 20)):
+        house, head, other = f"HX{turn:05d}{suffix}", scene.someone(), scene.someone()
+        scene.home(head, house, head=True)
+        scene.home(other, house)
+        if tier:
+            scene.entry(other, tier)
+        scene.death(head, back=back)
+    for suffix, status in (("J", "unemployed"), ("K", "employed")):
+        house = f"HX{turn:05d}{suffix}"
+        scene.home(scene.job("dibao", "unemployed"), house)
+        scene.home(scene.job("", status), house)
+
+
+_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents, _schools, _work, _homesteads, _means, _losses)

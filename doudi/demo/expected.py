@@ -22,6 +22,7 @@ import psycopg
 from domain import persons
 
 COUNTY = "990101"
+OF_HOUSEHOLDS = ("H01", "R28", "R33")
 BY_CARD = ("R13", "R14", "R14S", "R15")
 """Rules whose episode is a certificate."""
 LATE_DAYS = 31
@@ -40,7 +41,7 @@ QUERIES: dict[str, dict[str, str]] = {
     "civil": {
         "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, deleted"
         " FROM low_income_member",
-        "household_member": "SELECT member_id, household_no, id_number, joined_on, left_on, deleted"
+        "household_member": "SELECT member_id, household_no, id_number, is_head, joined_on, left_on, deleted"
         " FROM household_member",
         "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, deleted"
         " FROM benefit",
@@ -101,6 +102,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "member_id": pl.String,
         "household_no": pl.String,
         "id_number": pl.String,
+        "is_head": pl.Boolean,
         "joined_on": pl.Date,
         "left_on": pl.Date,
         "deleted": pl.Boolean,
@@ -292,7 +294,7 @@ def condition_ids(named: Iterable[tuple[str, str, str]], linking: bytes) -> list
 
 
 def _subject(rule: str, subject: str, linking: bytes) -> str:
-    if rule == "H01":
+    if rule in OF_HOUSEHOLDS:
         return persons.household_key(COUNTY, subject, linking)
     return persons.person_key(persons.normalise_id(subject), linking)
 

@@ -77,7 +77,7 @@ CREATE OR REPLACE TABLE tier_now AS
 SELECT id, arg_min(tier, place) AS tier FROM entry JOIN precedence USING (tier) WHERE in_force GROUP BY id;
 
 CREATE OR REPLACE TABLE home AS
-SELECT s.id, h.household_no
+SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head
 FROM household_member h, clock, spelling s
 WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false)
   AND (h.joined_on IS NULL OR h.joined_on <= today) AND (h.left_on IS NULL OR h.left_on > today);
@@ -360,6 +360,22 @@ SELECT 'R23', id, appraisal_no, 'orange', 'housing', 'task', NULL FROM homestead
 INSERT INTO expected
 SELECT 'R24', id, appraisal_no, 'yellow', 'civil', 'alert', NULL FROM homestead
 WHERE grade = 'B' OR (grade = 'A' AND age > 30);
+
+-- R28, R33: a 低保 household with somebody able to work and nobody in work; the head of one on the roster died.
+CREATE OR REPLACE TABLE house_tier AS
+SELECT household_no, arg_min(tier, place) AS tier
+FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
+WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
+INSERT INTO expected
+SELECT 'R28', household_no, 'work', 'orange', 'civil', 'alert', NULL
+FROM home JOIN house_tier t USING (household_no) JOIN at_work w USING (id)
+WHERE t.tier = 'dibao'
+GROUP BY household_no HAVING bool_or(w.able) AND NOT bool_or(w.status = 'employed');
+INSERT INTO expected
+SELECT DISTINCT 'R33', h.household_no, d.event_on::VARCHAR, 'orange', 'civil', 'alert', NULL::BIGINT
+FROM home h JOIN (SELECT id, min(event_on) AS event_on FROM dead GROUP BY id) d USING (id)
+JOIN house_tier USING (household_no) CROSS JOIN clock
+WHERE h.head AND today - d.event_on <= 180;
 
 -- R26, R39: what a check with an authorisation says of those on the roster, and of those who are not.
 CREATE OR REPLACE TABLE checked AS

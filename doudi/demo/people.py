@@ -72,7 +72,7 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     young = first_of_house & (age_days < 22 * 366)
     age_days[young] = rng.integers(22 * 366, 70 * 366, size=int(young.sum()))
     born = (today - date(1970, 1, 1)) // timedelta(days=1) - age_days
-    reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(330, houses))
+    reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(350, houses))
     syllables = np.array([f"测{s}{b}" for s in _STEMS for b in _BRANCHES])
     numbers = id_numbers(born)
     return People(

@@ -163,7 +163,12 @@ class Person:
         without = 9 if hub.covered("disability.card", self.division) else None
         self.grade = min((g for _, g in grades), default=without)
         self.mental_grade = min((g for c, g in grades if c in (5, 6)), default=without)
-        self.homes = sorted({m["household_key"] for m in hub.of("civil.household", key) if self._lives(m)})
+        lives = [m for m in hub.of("civil.household", key) if self._lives(m)]
+        self.homes = sorted({m["household_key"] for m in lives})
+        self.heads = {m["household_key"] for m in lives if m["head"]}
+        jobs = hub.of("employment.status", key)
+        self.able = any(j["able"] for j in jobs)
+        self.works = any(j["status"] == "employed" for j in jobs)
 
     def valid(self, card: dict[str, Any]) -> bool:
         """A certificate counts today."""
@@ -600,6 +605,15 @@ def rows_of_households(people: list[Person]) -> dict[Key, Row]:
     for home, members in homes.items():
         tiers = [m.tier for m in members if m.tier and not m.deaths]
         line = HOUSE[min(tiers, key=ORDER.index) if tiers else ""]
+        tier = min(tiers, key=ORDER.index) if tiers else ""
+        living = [m for m in members if not m.deaths]
+        able, works = sum(m.able for m in living), any(m.works for m in living)
+        past = not (tier == "dibao" and able)
+        found["R28", home, "work"] = Row(not past and not works, works, past, False, ("orange", able))
+        for head in (m for m in members if home in m.heads and m.deaths):
+            died = min(d["event_on"] for d in head.deaths)
+            past = not (tier and living and (head.today - died).days <= 180)
+            found["R33", home, died.isoformat()] = Row(not past, False, past, False, ("orange", died.isoformat()))
         years = {y for m in members for y in m.paid()}
         for year in years:
             paid = sum(m.paid().get(year, (0, 0))[0] for m in members)

@@ -330,6 +330,8 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
                 **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
+                "R28": lambda e: (e["members_able"],),
+                "R33": lambda e: (e["head_died_on"],),
                 "R26": lambda e: (e["finding"],),
                 "R27": lambda e: (e["job_status"],),
                 "R29": lambda e: (e["refusals"],),

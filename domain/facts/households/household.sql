@@ -4,5 +4,7 @@ select household_key,
        coalesce(tier_at(min(tier_place(tier)) filter (alive)), '') as tier,
        count(*)::integer as members,
        count(*) filter (alive)::integer as members_alive,
-       count(*) filter (severe_disability and alive)::integer as members_severe
+       count(*) filter (severe_disability and alive)::integer as members_severe,
+       count(*) filter (able and alive)::integer as members_able,
+       count(*) filter (in_work and alive)::integer as members_in_work
 from member group by household_key

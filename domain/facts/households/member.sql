@@ -1,4 +1,4 @@
 -- What each member contributes to the household (hub.member).
-select household_key, person_key, division, head, alive, tier, years, severe_disability, wards_severe,
+select household_key, person_key, division, head, alive, tier, years, severe_disability, wards_severe, died_on, able, in_work,
        '' as record_id, caused_at as published_at, lane, "partition", "offset"
 from {hub.member}

@@ -33,7 +33,7 @@ with said as (
     union all by name
     select 9 as place, person_key, division, occurred_at, record_id from schooling
     union all by name
-    select 10 as place, person_key, division, occurred_at, record_id from job
+    select 10 as place, person_key, division, occurred_at, record_id, able, status = 'employed' as works from job
     union all by name
     select 11 as place, person_key, division, occurred_at, record_id from house
     union all by name
@@ -54,13 +54,14 @@ with said as (
            coalesce(bool_or(insured), false) as insured, coalesce(bool_or(resident), false) as resident,
            distinct_list(list(benefit) filter (benefit is not null)) as benefits,
            coalesce(bool_or(funeral), false) as funeral,
+           coalesce(bool_or(able), false) as able_to_work, coalesce(bool_or(works), false) as in_work,
            not coalesce(bool_or(dead), false) as alive,
            min(died_on) as died_on,
            len(distinct_list(list(ward) filter (ward is not null)))::integer as wards_severe
     from said group by person_key
 )
 select person_key, division, tier, tiers, tiers_held, was_on_roster, household_key, marks,
-       severe_disability, benefits, alive, died_on, wards_severe,
+       severe_disability, benefits, alive, died_on, wards_severe, able_to_work, in_work,
        covered('medical.insurance', division) as insurance_covered,
        case when tier <> '' then true when covered('civil.roster', division) then false end as on_roster,
        case when insured then true when covered('medical.insurance', division) then false end as insured,

@@ -586,3 +586,26 @@ def test_houses_and_checks_of_means() -> None:
     )
     assert [r[:2] for r in standing(found, "R23", "R24")] == [("R23", A), ("R24", B)]
     assert [r[:2] for r in standing(found, "R26", "R39")] == [("R26", A), ("R39", D)]
+
+
+def test_households_that_lost_their_head_or_have_nobody_in_work() -> None:
+    found = tables(
+        low_income_member=[entry(B, "dibao"), entry(D, "dibao")],
+        household_member=[
+            member(A, "H1", is_head=True),
+            member(B, "H1"),
+            member(C, "H2", is_head=True),
+            member(D, "H2"),
+        ],
+        life_event=[death(A, "2026-11-01")],
+        job_status=[
+            job(A, "employed", "2026-01-01"),
+            job(B, "unemployed", "2026-11-01"),
+            job(C, "employed", "2026-11-01"),
+            job(D, "unemployed", "2026-11-01"),
+        ],
+    )
+    assert standing(found, "R28", "R33") == [
+        ("R28", "H1", "work", "orange", None),
+        ("R33", "H1", "2026-11-01", "orange", None),
+    ]

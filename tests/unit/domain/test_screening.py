@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -265,3 +266,17 @@ def test_more_than_a_few_subjects_say_the_same_as_one_by_one(trial: Trial) -> No
 
 def said_of(rows: list[dict[str, Any]]) -> set[tuple[str, str]]:
     return {(r["rule"], r["subject_key"]) for r in rows if r["state"] == "standing"}
+
+
+def test_a_file_from_before_a_view_had_a_column_publishes_it_then(tmp_path: Path) -> None:
+    trial = Trial(BOOK, folder=tmp_path)
+    trial.tick(TODAY)
+    trial.give("civil.household", frame_of("civil.household", [row("m1", household_key="h1", head=True)]))
+    trial.evaluate()
+    trial.connections[0].execute("alter table published_hub_member drop column in_work")
+    trial.restart()
+    stage, con = trial.stages[0], trial.connections[0]
+    found = stage.evaluate(con, trial._stamp("persons"), everybody=True)["hub.member"]
+    assert found["in_work"].to_list() == [False]
+    assert stage.evaluate(con, trial._stamp("persons"), everybody=True)["hub.member"].is_empty()
+    trial.close()
