@@ -439,15 +439,10 @@ def _homes(scene: _Scene, turn: int) -> None:
     """A household beyond its line together; one joined today; one whose dead member's bill counts."""
     house = f"HX{turn:05d}"
     # As many days ago the second member joined or left: today out, today in, only tomorrow.
-    for suffix, second in (
-        ("A", {"joined": 900}),
-        ("B", {"left": 0}),
-        ("C", {"joined": 0}),
-        ("D", {"joined": -1}),
-    ):
+    for suffix, joined, left in (("A", 900, None), ("B", 900, 0), ("C", 0, None), ("D", -1, None)):
         one, two = scene.someone(), scene.someone()
         scene.home(one, house + suffix)
-        scene.home(two, house + suffix, **second)
+        scene.home(two, house + suffix, joined=joined, left=left)
         scene.bill(one, 1_400_000)
         scene.bill(two, 1_100_001)
     widow, gone = scene.someone(), scene.someone()
