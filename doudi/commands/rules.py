@@ -21,7 +21,7 @@ Folder = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(no_args_is_help=True, help="The law: check, print, start a rule.")
-    for command in (check, docs, new):
+    for command in (check, docs, new, mutate):
         group.command()(command)
     app.add_typer(group, name="rules")
 
@@ -67,6 +67,28 @@ def new(
     where = folder or Settings().rules or SHIPPED
     path = rulebook.start(_load(where), where, rule, department, facts)
     typer.echo(f"{path}: write it, then `doudi rules check`; docs/adding-a-rule.md says what the keys mean")
+
+
+def mutate(
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Rules; left out: all")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder of the rules; left out: DOUDI_RULES, or those shipped")
+    ] = None,
+) -> None:
+    """Change each rule a little, in every way, and say which changes none of its cases notices."""
+    from domain.mutants import survivors  # noqa: PLC0415 - slow to import
+
+    book = _load(folder)
+    if missing := [r for r in rules or () if r not in book.rules]:
+        raise typer.BadParameter(f"no rule {', '.join(missing)}; there are {', '.join(book.rules)}")
+    changes = unnoticed = 0
+    for rule in rules or book.rules:
+        count, left = survivors(book.rules[rule], book)
+        changes, unnoticed = changes + count, unnoticed + len(left)
+        typer.echo(f"{rule}: {count - len(left)} of {count} changes noticed")
+        for words in left:
+            typer.echo(f"  not noticed: {words}")
+    typer.echo(f"{changes - unnoticed} of {changes} changes noticed ({(changes - unnoticed) / max(1, changes):.0%})")
 
 
 def _load(folder: Path | None) -> RuleBook:

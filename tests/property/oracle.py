@@ -32,9 +32,9 @@ HOUSE = {
 YEARLY = {"R01": {"tekun"}, "R02": {"dibao"}, "R03": {"bianyuan", "gangxing", "jiance", "qita"}, "R04": {""}}
 TAKERS = {
     **{rule: YEARLY.keys() - {rule} for rule in YEARLY},
-    "R05": {"R01", "R02", "R04", "R06"},
-    "R06": {"R01", "R02", "R03", "R05"},
-    "R37": {"R01", "R02", "R03", "R04", "R05"},
+    "R05": {"R01", "R02", "R04"},
+    "R06": {"R01", "R02", "R03"},
+    "R37": {"R01", "R02", "R03", "R04"},
     "R14S": {"R14"},
 }
 """Rules that go on where one ends: in the same year, or for any certificate."""

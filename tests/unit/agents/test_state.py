@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -160,4 +161,36 @@ def test_unreachable_snapshots_cost_nothing(place: Place, tmp_path: Path) -> Non
     (tmp_path / "nothing").write_text("")
     state = acquire(place, Snapshots((tmp_path / "nothing" / "here").as_uri()))
     assert state.positions == {}
+    state.close()
+
+
+_CRASHES = """
+import os, signal, sys
+from pathlib import Path
+from agents.state import open_file
+state = open_file(Path(sys.argv[1]))
+con = state.con
+con.execute("create table if not exists kept (who varchar, n integer)")
+con.execute("create index if not exists kept_who on kept (who)")
+for turn in range(int(sys.argv[2]), int(sys.argv[2]) + 20):
+    with state.transaction():
+        con.execute("insert into kept select 'p' || (i % 300), ? from range(100) t(i)", [turn])
+        state.move({"topic": turn})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_an_index_finds_after_crashes_is_what_is_there(tmp_path: Path) -> None:
+    """Killed again and again with an uncheckpointed log: a look-up that finds less would lose conditions."""
+    path = tmp_path / "persons-0.1.duckdb"
+    for turn in range(5):
+        died = subprocess.run([sys.executable, "-c", _CRASHES, str(path), str(turn * 20)], check=False)
+        assert died.returncode == -signal.SIGKILL
+    state = open_file(path)
+    assert state is not None
+    assert state.positions == {"topic": 99}
+    everybody = state.con.execute("select who, count(*) from kept group by who order by who").fetchall()
+    assert sum(n for _, n in everybody) == 5 * 20 * 100
+    for who, n in everybody:
+        assert state.con.execute("select count(*) from kept where who = ?", [who]).fetchall() == [(n,)]
     state.close()
