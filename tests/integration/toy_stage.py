@@ -169,6 +169,8 @@ def member(person: str, total: int, stamp: Stamp) -> dict[str, Any]:
         "years": [{"year": 2026, "self_pay_fen": total, "aided_self_pay_fen": 0}],
         "severe_disability": False,
         "wards_severe": 0,
+        "able": False,
+        "in_work": False,
         "caused_at": stamp.decided_at,
         "baseline": stamp.baseline,
     }
