@@ -564,7 +564,12 @@ def _incidents(scene: _Scene, _: int) -> None:
 
 def _schools(scene: _Scene, _: int) -> None:
     """Stages by tier; absence at the line and beyond; left; the last day of the weeks after enrolment."""
-    for tier, stage in (("dibao", "primary"), ("", "primary"), ("jiance", "vocational"), ("dibao", "vocational")):
+    for tier, stage in (
+        *[("jiance", "vocational")] * 2,
+        ("dibao", "primary"),
+        ("", "primary"),
+        ("dibao", "vocational"),
+    ):
         scene.pupil(tier, stage)
     for tier, enrolled in (("dibao", 90), ("bianyuan", 90), ("dibao", 91), ("gangxing", 20)):
         scene.pupil(tier, "higher", enrolled=enrolled)
