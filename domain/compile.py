@@ -210,6 +210,17 @@ def parse(text: str) -> exp.Expr:
     return sqlglot.parse_one(text, read=DIALECT)
 
 
+def written(tree: exp.Expr) -> str:
+    """An expression as rules write it: parameters keep their case."""
+    return tree.sql(dialect=DIALECT, normalize_functions=False)
+
+
+def conjuncts(text: str) -> list[str]:
+    """The conditions that an expression of a rule joins by ``and``."""
+    tree = parse(text)
+    return [written(part) for part in (tree.flatten() if isinstance(tree, exp.And) else [tree])]
+
+
 def name_of(function: exp.Func) -> str:
     """The name under which a function is known here."""
     return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).lower()

@@ -56,21 +56,21 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     parts = " union all ".join(said(shape, rules) for shape, rules in shapes.items())
     # Two sources may use one record id, so one episode: what holds is said once.
     once = f"select rule, subject, episode, bool_or(holds) from ({parts}) group by all"
-    if not parts or not count(con, f"insert into said {once}"):
+    wanted = count(con, f"insert into said {once}") if parts else 0
+    if not wanted:
         return False
     spoke = {rule for (rule,) in run(con, "select distinct rule from said").fetchall()}
     for c in compiled:
         if c.rule.inhibits and c.rule.id in spoke and not spoke.isdisjoint(c.rule.inhibits):
-            run(
+            wanted -= count(
                 con,
                 f"delete from said where rule in ({_list(c.rule.inhibits)}) "
                 f"and subject in (select subject from said where rule = '{c.rule.id}' and holds)",
             )
-    rows = run(con, "insert into hit (rule, subject, episode, holds) from said where holds is null").fetchall()[0][0]
+    rows = count(con, "insert into hit (rule, subject, episode, holds) from said where holds is null")
     for shape, rules in shapes.items():
         if not spoke.isdisjoint(c.rule.id for c in rules):
             rows += count(con, f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules)})")
-    ((wanted,),) = run(con, "select count(*) from said").fetchall()
     if rows > wanted:
         # … and always the same.
         run(

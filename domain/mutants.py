@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from domain.compile import DIALECT, parse, uses
+from domain.compile import conjuncts, parse, uses, written
 from domain.parameters import Parameter
 from domain.rules import LEVELS, Rule, RuleBook
 from domain.trial import run
@@ -33,7 +33,6 @@ _LEFT_OUT = {"done_when": "false", "corrected_when": "false"}
 class Mutant:
     """A changed rule. ``words`` says what was changed."""
 
-    rule: str
     words: str
     changed: Rule
     parameters: tuple[Parameter, ...] = ()
@@ -84,23 +83,14 @@ def _texts(rule: Rule) -> Iterator[Mutant]:
 
 def _standing(rule: Rule) -> Iterator[Mutant]:
     """Changes to what a rule asks for: of a condition that ``when`` and ``until`` both name, to both."""
-    parts = {key: _conjuncts(getattr(rule, key)) for key in ("when", "until")}
-    not_done = _sql(exp.Not(this=exp.paren(parse(rule.done_when)))), _sql(exp.Not(this=parse(rule.done_when)))
+    parts = {key: conjuncts(getattr(rule, key)) for key in ("when", "until")}
+    not_done = written(exp.Not(this=exp.paren(parse(rule.done_when)))), written(exp.Not(this=parse(rule.done_when)))
     for part in dict.fromkeys(p for of_key in parts.values() for p in of_key):
         if part in not_done or part == "TRUE":
             continue  # the rule does not stand anyway
         for words, changed in [(f"{part} left out", "true"), *_expressions(part)]:
             texts = {k: " and ".join(f"({changed if p == part else p})" for p in of) for k, of in parts.items()}
             yield _with(rule, words, **texts)
-
-
-def _conjuncts(text: str) -> list[str]:
-    tree = parse(text)
-    return [_sql(part) for part in (tree.flatten() if isinstance(tree, exp.And) else [tree])]
-
-
-def _sql(tree: exp.Expr) -> str:
-    return tree.sql(dialect=DIALECT, normalize_functions=False)
 
 
 def _relations(rule: Rule) -> Iterator[Mutant]:
@@ -110,21 +100,19 @@ def _relations(rule: Rule) -> Iterator[Mutant]:
 
 
 def _thresholds(rule: Rule, book: RuleBook) -> Iterator[Mutant]:
-    texts = [getattr(rule, key) for key in _TEXTS if not (key == "level" and rule.level in LEVELS)]
-    names = sorted({use.id for text in texts for use in uses(parse(text), book)})
+    texts = {key: getattr(rule, key) for key in _TEXTS if key != "level" or rule.level not in LEVELS}
+    names = sorted({use.id for text in texts.values() for use in uses(parse(text), book)})
     for name in names:
         for by, suffix in ((1, "more"), (-1, "less")):
             given = book.parameters[name]
             values = tuple(v.model_copy(update={"value": v.value + by}) for v in given.values)
             changed = given.model_copy(update={"id": f"{name}_{rule.id.lower()}_{suffix}", "values": values})
-            renamed = {
-                key: re.sub(rf"\b{name}\b", changed.id, getattr(rule, key)) for key in _TEXTS if key != "level"
-            } | ({} if rule.level in LEVELS else {"level": re.sub(rf"\b{name}\b", changed.id, rule.level)})
+            renamed = {key: re.sub(rf"\b{name}\b", changed.id, text) for key, text in texts.items()}
             yield replace(_with(rule, f"{name}: one {suffix}", **renamed), parameters=(changed,))
 
 
 def _with(rule: Rule, words: str, **changes: Any) -> Mutant:
-    return Mutant(rule.id, words, rule.model_copy(update={"inhibits": (), **changes}))
+    return Mutant(words, rule.model_copy(update={"inhibits": (), **changes}))
 
 
 def _expressions(text: str) -> Iterator[tuple[str, str]]:
@@ -133,13 +121,13 @@ def _expressions(text: str) -> Iterator[tuple[str, str]]:
         for change in _changes(node):
             tree = parse(text)
             target = list(tree.walk())[place]
-            before, after = _sql(target), change(target)
-            words = f"{before} becomes {_sql(after)}"
+            before, after = written(target), change(target)
+            words = f"{before} becomes {written(after)}"
             if target is tree:
                 tree = after
             else:
                 target.replace(after)
-            yield words, _sql(tree)
+            yield words, written(tree)
 
 
 def _changes(node: exp.Expr) -> Iterator[Callable[[Any], exp.Expr]]:

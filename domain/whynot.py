@@ -57,7 +57,11 @@ def conditions(compiled: Compiled) -> tuple[Condition, ...]:
     rule = compiled.rule
     required: tuple[tuple[Part, str], ...] = (("when", rule.when), ("until", rule.until))
     refused: tuple[tuple[Part, str], ...] = (("done_when", rule.done_when), ("corrected_when", rule.corrected_when))
-    found = [Condition(part, text, f"({compiled.sql(text)})") for part, whole in required for text in _conjuncts(whole)]
+    found = [
+        Condition(part, text, f"({compiled.sql(text)})")
+        for part, whole in required
+        for text in compiling.conjuncts(whole)
+    ]
     found += [Condition(part, f"not ({text})", f"not ({compiled.sql(text)})") for part, text in refused]
     return tuple(c for c in found if c.text not in ("true", "not (false)"))
 
@@ -100,12 +104,6 @@ def why_not(
         if unmet or silenced:
             answers.append(Answer(subject, episode, unmet, silenced))
     return answers
-
-
-def _conjuncts(text: str) -> list[str]:
-    tree = compiling.parse(text)
-    parts = tree.flatten() if isinstance(tree, exp.And) else [tree]
-    return [part.sql(dialect=compiling.DIALECT, normalize_functions=False) for part in parts]
 
 
 def _columns(sql: str) -> tuple[str, ...]:

@@ -100,6 +100,8 @@ def constant_macros() -> tuple[str, ...]:
         "create or replace temp macro local_day(instant) as cast(instant + interval 8 hour as date)",
         # A third of the cost of list(distinct …), which keeps a hash table of its own.
         "create or replace temp macro distinct_list(items) as coalesce(list_sort(list_distinct(items)), [])",
+        "create or replace temp macro lasting(kind) as kind in ('dibao', 'tekun', 'living_subsidy', 'care_subsidy')",
+        "create or replace temp macro is_aid(kind) as kind in ('temporary_aid', 'medical_aid')",
         *tiers.macros(),
     )
 

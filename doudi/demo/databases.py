@@ -21,10 +21,6 @@ from doudi.demo.county import County
 from doudi.demo.expected import Sources
 from doudi.demo.keys import ID_COLUMN
 
-DATABASES = {
-    department: f"doudi_{department}"
-    for department in ("medical", "disability", "civil", "education", "employment", "housing")
-}
 TABLES = {
     "medical": ("setl_d", "psn_insu_d"),
     "disability": ("disabled_card",),
@@ -33,6 +29,8 @@ TABLES = {
     "employment": ("job_status",),
     "housing": ("house_appraisal",),
 }
+DATABASES = tuple(TABLES)
+"""Departments with a database of their own."""
 HEADER = ("记录编号", "证件号码", "姓名", "事件", "事件日期", "登记类型", "户籍区划", "登记时间")
 MONEY = (
     "medfee_sumamt",
@@ -65,7 +63,7 @@ class Departments:
 
     def name(self, department: str) -> str:
         """Name of a department's database."""
-        return f"{self.prefix}{DATABASES[department]}"
+        return f"{self.prefix}doudi_{department}"
 
     def url(self, department: str) -> str:
         """libpq URL of a department's database."""
@@ -75,7 +73,7 @@ class Departments:
     @property
     def sources(self) -> Sources:
         """The same for the recomputation."""
-        return Sources({department: self.url(department) for department in DATABASES}, self.drop)
+        return Sources({d: self.url(d) for d in DATABASES}, self.drop)
 
 
 def create(departments: Departments) -> None:

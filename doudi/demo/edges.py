@@ -1,107 +1,18 @@
 """Planted cases on persons that chance left alone: exactly at a line, one fen beyond, the days at the edges.
 
-Each line of `_plant_one` is a situation where a careless hub goes wrong; none says what must come of it.
+Each is a situation where a careless hub goes wrong; none says what must come of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from doudi.demo import bills
-
-Rows = dict[str, list[dict[str, Any]]]
-TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
-    "low_income_member": {
-        "person": pl.Int64,
-        "tier_code": pl.String,
-        "status": pl.String,
-        "start_date": pl.Date,
-        "end_date": pl.Date,
-        "exit_reason": pl.String,
-        "deleted": pl.Boolean,
-    },
-    "household_member": {
-        "person": pl.Int64,
-        "household_no": pl.String,
-        "relation": pl.String,
-        "is_head": pl.Boolean,
-        "joined_on": pl.Date,
-        "left_on": pl.Date,
-        "deleted": pl.Boolean,
-    },
-    "disabled_card": {
-        "person": pl.Int64,
-        "category": pl.Int32,
-        "grade": pl.Int32,
-        "status": pl.String,
-        "issue_date": pl.Date,
-        "valid_until": pl.Date,
-        "guardian_certno": pl.String,
-        "guardian_name": pl.String,
-    },
-    "psn_insu_d": {
-        "person": pl.Int64,
-        "psn_idet_type": pl.String,
-        "idet_begndate": pl.Date,
-        "idet_enddate": pl.Date,
-        "insutype": pl.String,
-        "psn_insu_stas": pl.String,
-        "begndate": pl.Date,
-        "prem_subs_amt": pl.Int32,
-    },
-    "benefit": {
-        "person": pl.Int64,
-        "benefit_code": pl.String,
-        "start_on": pl.Date,
-        "status": pl.String,
-        "granted_on": pl.Date,
-        "end_on": pl.Date,
-        "amount": pl.Int64,
-        "deleted": pl.Boolean,
-    },
-    "life_event": {"person": pl.Int64, "event": pl.String, "event_on": pl.Date, "source_kind": pl.String},
-    "student": {
-        "person": pl.Int64,
-        "guardian_certno": pl.String,
-        "guardian_name": pl.String,
-        "stage": pl.String,
-        "status": pl.String,
-        "enrol_date": pl.Date,
-        "absent_days": pl.Int32,
-        "student_aid": pl.Boolean,
-        "yulu": pl.Boolean,
-    },
-    "job_status": {
-        "person": pl.Int64,
-        "status": pl.String,
-        "since_date": pl.Date,
-        "able": pl.Boolean,
-        "refusals": pl.Int32,
-        "wage": pl.Int64,
-        "help_date": pl.Date,
-    },
-    "house_appraisal": {
-        "person": pl.Int64,
-        "grade": pl.String,
-        "appraise_date": pl.Date,
-        "built_year": pl.Int32,
-        "repair_date": pl.Date,
-    },
-    "means_check": {
-        "person": pl.Int64,
-        "finding": pl.String,
-        "checked_on": pl.Date,
-        "auth_no": pl.String,
-        "income_month": pl.Int64,
-        "assets_ok": pl.Boolean,
-        "deleted": pl.Boolean,
-    },
-}
+from doudi.demo.scene import TABLES, Scene
 
 
 @dataclass(frozen=True)
@@ -112,210 +23,23 @@ class Planted:
     unused: tuple[int, ...]
 
 
-@dataclass
-class _Scene:
-    """Collects rows in the words of the departments; each call to `someone` takes a fresh person."""
-
-    today: date
-    now: datetime
-    pool: list[int]
-    rows: Rows = field(default_factory=lambda: {name: [] for name in ("setl_d", *TABLES)})
-
-    def someone(self) -> int:
-        return self.pool.pop()
-
-    def day(self, back: int) -> date:
-        return self.today - timedelta(days=back)
-
-    def bill(
-        self,
-        person: int,
-        fen: int,
-        *,
-        back: int = 1,
-        hour: float = 1.0,
-        vali: str | None = "1",
-        stay: bool = False,
-    ) -> None:
-        # hour counts from local midnight; never before this year began, never after now
-        instant = datetime.combine(self.day(back), datetime.min.time(), UTC) + timedelta(hours=hour - 8)
-        self.rows["setl_d"].append({"person": person, "fen": fen, "at": instant, "vali": vali, "stay": stay})
-
-    def entry(
-        self,
-        person: int,
-        tier: str,
-        *,
-        start: int = 400,
-        end: int | None = None,
-        status: str = "active",
-        deleted: bool = False,
-    ) -> None:
-        self.rows["low_income_member"].append(
-            {
-                "person": person,
-                "tier_code": tier,
-                "status": status,
-                "start_date": self.day(start),
-                "end_date": None if end is None else self.day(end),
-                "exit_reason": None if end is None else "01",
-                "deleted": deleted,
-            }
-        )
-
-    def mark(
-        self,
-        person: int,
-        tier: str,
-        *,
-        begin: int = 300,
-        end: int | None = None,
-        insutype: str = "310",
-        status: str = "1",
-    ) -> None:
-        self.rows["psn_insu_d"].append(
-            {
-                "person": person,
-                "psn_idet_type": tier or None,
-                "idet_begndate": self.day(begin) if tier else None,
-                "idet_enddate": None if end is None else self.day(end),
-                "insutype": insutype,
-                "psn_insu_stas": status,
-                "begndate": date(self.today.year, 1, 1),
-                "prem_subs_amt": 38_000 if tier else 0,
-            }
-        )
-
-    def benefit(
-        self, person: int, code: str, *, granted: int = 0, status: str = "active", end: int | None = None
-    ) -> None:
-        self.rows["benefit"].append(
-            {
-                "person": person,
-                "benefit_code": code,
-                "start_on": self.day(granted),
-                "status": status,
-                "granted_on": self.day(granted),
-                "end_on": None if end is None else self.day(end),
-                "amount": 50_000,
-                "deleted": False,
-            }
-        )
-
-    def card(self, person: int, category: int, grade: int, *, valid: int | None = -900, status: str = "active") -> None:
-        self.rows["disabled_card"].append(
-            {
-                "person": person,
-                "category": category,
-                "grade": grade,
-                "status": status,
-                "issue_date": self.day(200),
-                "valid_until": None if valid is None else self.day(valid),
-                "guardian_certno": None,
-                "guardian_name": None,
-            }
-        )
-
-    def insure(self, person: int, kind: str = "390", *, status: str = "1") -> None:
-        self.mark(person, "", insutype=kind, status=status)
-
-    def event(self, person: int, event: str, kind: str, *, back: int = 20) -> None:
-        self.rows["life_event"].append(
-            {"person": person, "event": event, "event_on": self.day(back), "source_kind": kind}
-        )
-
-    def pupil(self, tier: str, stage: str, *, enrolled: int = 200, absent: int = 0, status: str = "enrolled") -> int:
-        return self._row(
-            "student",
-            tier,
-            {
-                "guardian_certno": None,
-                "guardian_name": None,
-                "stage": stage,
-                "status": status,
-                "enrol_date": self.day(enrolled),
-                "absent_days": absent,
-                "student_aid": False,
-                "yulu": False,
-            },
-        )
-
-    def job(self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0) -> int:
-        return self._row(
-            "job_status",
-            tier,
-            {
-                "status": status,
-                "since_date": self.day(since),
-                "able": True,
-                "refusals": refusals,
-                "wage": wage,
-                "help_date": None,
-            },
-        )
-
-    def house(self, tier: str, grade: str, *, age: int = 10, repaired: int | None = None) -> int:
-        return self._row(
-            "house_appraisal",
-            tier,
-            {
-                "grade": grade,
-                "appraise_date": self.day(30),
-                "built_year": self.today.year - age,
-                "repair_date": None if repaired is None else self.day(repaired),
-            },
-        )
-
-    def check(self, tier: str, finding: str, income: int, *, back: int = 20, auth: str | None = "SQ1") -> int:
-        return self._row(
-            "means_check",
-            tier,
-            {
-                "finding": finding,
-                "checked_on": self.day(back),
-                "auth_no": auth,
-                "income_month": income,
-                "assets_ok": True,
-                "deleted": False,
-            },
-        )
-
-    def _row(self, table: str, tier: str, values: dict[str, Any]) -> int:
-        person = self.someone()
-        if tier:
-            self.entry(person, tier)
-        self.rows[table].append({"person": person, **values})
-        return person
-
-    def death(self, person: int, *, back: int = 20) -> None:
-        self.event(person, "死亡", "火化", back=back)
-
-    def home(self, person: int, house: str, *, joined: int = 900, left: int | None = None, head: bool = False) -> None:
-        self.rows["household_member"].append(
-            {
-                "person": person,
-                "household_no": house,
-                "relation": "01" if head else "20",
-                "is_head": head,
-                "joined_on": self.day(joined),
-                "left_on": None if left is None else self.day(left),
-                "deleted": False,
-            }
-        )
-
-
 def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: datetime) -> Planted:
     """Plant every situation `each` times on persons of `pool`."""
-    scene = _Scene(today, now, [int(p) for p in pool])
+    scene = Scene(today, now, [int(p) for p in pool])
+    situations = (
+        *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
+        *(_incomes, _stays, _leavers, _subsidies, _incidents),
+        *(_schools, _work, _homesteads, _means, _losses),
+    )
     for turn in range(each):
-        for situation in (_lines, _tiers, _aid, _marks, _cards, _deaths, _homes, *_MORE):
+        for situation in situations:
             situation(scene, turn)
     tables = {name: pl.DataFrame(scene.rows[name], schema=schema, orient="row") for name, schema in TABLES.items()}
     tables["setl_d"] = _bills(scene)
     return Planted(tables, tuple(scene.pool))
 
 
-def _bills(scene: _Scene) -> pl.DataFrame:
+def _bills(scene: Scene) -> pl.DataFrame:
     rows = scene.rows["setl_d"]
     rng = np.random.default_rng(0)
     latest = scene.now.astimezone(UTC) - timedelta(minutes=30)
@@ -332,7 +56,7 @@ def _bills(scene: _Scene) -> pl.DataFrame:
     return bills.touched(frame, scene.now, rng)
 
 
-def _lines(scene: _Scene, _: int) -> None:
+def _lines(scene: Scene, _: int) -> None:
     """At the line, a fen beyond, several steps beyond; reversed; invalid; at the turn of the year."""
     for tier, line in (("", 1_500_000), ("tekun", 100_000), ("dibao", 500_000), ("bianyuan", 1_000_000)):
         for fen in (line, line + 1, line * 3 - 1, line * 3):
@@ -353,7 +77,7 @@ def _lines(scene: _Scene, _: int) -> None:
     scene.bill(scene.someone(), 1_700_000, back=newyear, hour=-0.25)  # 23:45 local of 31 December
 
 
-def _tiers(scene: _Scene, _: int) -> None:
+def _tiers(scene: Scene, _: int) -> None:
     """Entered or left after the bill, ends or begins today or tomorrow, two tiers, refused, deleted."""
     for start, end, status in (
         (0, None, "active"),
@@ -376,7 +100,7 @@ def _tiers(scene: _Scene, _: int) -> None:
     scene.bill(gone, 600_000)
 
 
-def _aid(scene: _Scene, _: int) -> None:
+def _aid(scene: Scene, _: int) -> None:
     """Aid on the day, before it, after it but with another step since, stopped."""
     for granted, status in ((1, "paid"), (2, "paid"), (0, "stopped")):
         person = scene.someone()
@@ -388,7 +112,7 @@ def _aid(scene: _Scene, _: int) -> None:
     scene.bill(person, 1_500_000)
 
 
-def _marks(scene: _Scene, _: int) -> None:
+def _marks(scene: Scene, _: int) -> None:
     """Another identity marked, the mark ended today, begins tomorrow; a leaver's mark, ended or not."""
     for begin, end, tier in (
         (300, None, "dibao"),
@@ -405,7 +129,7 @@ def _marks(scene: _Scene, _: int) -> None:
         scene.mark(person, "dibao", end=end)
 
 
-def _cards(scene: _Scene, turn: int) -> None:
+def _cards(scene: Scene, turn: int) -> None:
     """Grades and kinds around the line, the last day of validity, subsidy ended today, 特困."""
     for category, grade in ((4, 2), (4, 3), (5, 3), (6, 3), (6, 4)):
         scene.card(scene.someone(), category, grade)
@@ -419,7 +143,7 @@ def _cards(scene: _Scene, turn: int) -> None:
     scene.entry(person, "tekun")
 
 
-def _deaths(scene: _Scene, _: int) -> None:
+def _deaths(scene: Scene, _: int) -> None:
     """Still paid, ended in time, ended today; the roster left on the day of death, or the day after."""
     for end, status in ((None, "active"), (18, "stopped"), (0, "active")):
         person = scene.someone()
@@ -435,7 +159,7 @@ def _deaths(scene: _Scene, _: int) -> None:
     scene.benefit(paid, "funeral_subsidy", granted=15, status="paid")
 
 
-def _homes(scene: _Scene, turn: int) -> None:
+def _homes(scene: Scene, turn: int) -> None:
     """A household beyond its line together; one joined today; one whose dead member's bill counts."""
     house = f"HX{turn:05d}"
     # As many days ago the second member joined or left: today out, today in, only tomorrow.
@@ -452,7 +176,7 @@ def _homes(scene: _Scene, turn: int) -> None:
     scene.death(gone)
 
 
-def _incomes(scene: _Scene, _: int) -> None:
+def _incomes(scene: Scene, _: int) -> None:
     """Around half the income per head for the monitored, and all of it for residents and for employees."""
     for fen in (1_155_950, 1_155_951, 1_300_000):
         person = scene.someone()
@@ -470,7 +194,7 @@ def _incomes(scene: _Scene, _: int) -> None:
         scene.bill(person, fen)
 
 
-def _stays(scene: _Scene, _: int) -> None:
+def _stays(scene: Scene, _: int) -> None:
     """One stay around the lines, refunded, aided on its day, out of the days that count, two stays together."""
     for fen, back, stay in ((600_000, 2, True), (600_001, 2, True), (650_000, 2, False), (700_000, 60, True)):
         person = scene.someone()
@@ -493,7 +217,7 @@ def _stays(scene: _Scene, _: int) -> None:
         scene.bill(twice, 450_000, back=back, stay=True)
 
 
-def _leavers(scene: _Scene, _: int) -> None:
+def _leavers(scene: Scene, _: int) -> None:
     """Left or refused, and bills between the two lines; 特困 ended today, tomorrow, long ago, for another tier."""
     for fen, status, tier in (
         (800_000, "exited", "dibao"),
@@ -511,7 +235,7 @@ def _leavers(scene: _Scene, _: int) -> None:
     scene.entry(person, "dibao", start=5)
 
 
-def _subsidies(scene: _Scene, turn: int) -> None:
+def _subsidies(scene: Scene, turn: int) -> None:
     """The living subsidy by tier and grade; subsidies that the certificate earns no more; benefits twice."""
     for tier, category, grade in (
         ("dibao", 4, 4),
@@ -545,7 +269,7 @@ def _subsidies(scene: _Scene, turn: int) -> None:
         scene.benefit(person, second, granted=100)
 
 
-def _incidents(scene: _Scene, _: int) -> None:
+def _incidents(scene: Scene, _: int) -> None:
     """Custody and moves of people on the roster, paid, and neither; accidents and disasters by age and aid."""
     for event, kind in (("收押", "收押通知"), ("迁出", "户口迁移")):
         listed, paid, neither = scene.someone(), scene.someone(), scene.someone()
@@ -562,7 +286,7 @@ def _incidents(scene: _Scene, _: int) -> None:
         scene.benefit(aided, "temporary_aid", granted=granted, status="paid")
 
 
-def _schools(scene: _Scene, _: int) -> None:
+def _schools(scene: Scene, _: int) -> None:
     """Stages by tier; absence at the line and beyond; left; the last day of the weeks after enrolment."""
     for tier, stage in (
         *[("jiance", "vocational")] * 2,
@@ -579,7 +303,7 @@ def _schools(scene: _Scene, _: int) -> None:
     scene.pupil("bianyuan", "senior", status="left")
 
 
-def _work(scene: _Scene, _: int) -> None:
+def _work(scene: Scene, _: int) -> None:
     """Without work by tier and length; refusals at the limit; wages at the line."""
     scene.job("dibao", "unemployed")
     scene.job("", "unemployed", since=100)
@@ -591,7 +315,7 @@ def _work(scene: _Scene, _: int) -> None:
         scene.job("dibao", "employed", wage=wage, since=since)
 
 
-def _homesteads(scene: _Scene, _: int) -> None:
+def _homesteads(scene: Scene, _: int) -> None:
     """Grades by tier; repaired before and after; thirty years and one more."""
     for tier, grade in (("dibao", "D"), ("tekun", "C"), ("qita", "D"), ("", "D"), ("bianyuan", "B")):
         scene.house(tier, grade)
@@ -601,7 +325,7 @@ def _homesteads(scene: _Scene, _: int) -> None:
         scene.house("jiance", "A", age=age)
 
 
-def _means(scene: _Scene, _: int) -> None:
+def _means(scene: Scene, _: int) -> None:
     """Findings by tier and age, without authorisation; incomes at one and a half lines."""
     for tier, finding, back in (
         ("dibao", "vehicle", 180),
@@ -617,7 +341,7 @@ def _means(scene: _Scene, _: int) -> None:
     scene.check("dibao", "none", 50_000)
 
 
-def _losses(scene: _Scene, turn: int) -> None:
+def _losses(scene: Scene, turn: int) -> None:
     """A head of a household died: on and off the roster, within the days that count and not; work in a household."""
     for suffix, tier, back in (("F", "dibao", 180), ("G", "bianyuan", 20), ("H", "dibao", 181), ("I", "", 20)):
         house, head, other = f"HX{turn:05d}{suffix}", scene.someone(), scene.someone()
@@ -630,6 +354,3 @@ def _losses(scene: _Scene, turn: int) -> None:
         house = f"HX{turn:05d}{suffix}"
         scene.home(scene.job("dibao", "unemployed"), house)
         scene.home(scene.job("", status), house)
-
-
-_MORE = (_incomes, _stays, _leavers, _subsidies, _incidents, _schools, _work, _homesteads, _means, _losses)

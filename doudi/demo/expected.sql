@@ -2,8 +2,8 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, student, job_status, house_appraisal, clock(today, late_days). Result: table expected, one row a standing condition; table
--- unidentified, one row a record without a usable ID.
+-- life_event, means_check, student, job_status, house_appraisal, clock(today, late_days). Result: table
+-- expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
 ---------------------------------------------------------------- ID numbers (GB 11643-1999)
@@ -43,21 +43,17 @@ FROM full_form;
 
 ---------------------------------------------------------------- who lives, who is on the roster, in which house
 -- A row of the drop folder given twice or corrected: the latest registration of that record number counts.
+CREATE OR REPLACE TABLE last_word AS
+SELECT * FROM life_event
+QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1;
+
 CREATE OR REPLACE TABLE dead AS
-WITH last_word AS (
-    SELECT * FROM life_event
-    QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-)
 SELECT s.id, e.record_no, e.event_on
 FROM last_word e JOIN spelling s ON s.raw = e.certno AND s.id IS NOT NULL
 WHERE e.event = '死亡';
 
 -- What else happened to people, likewise by the last word of each record.
 CREATE OR REPLACE TABLE happened AS
-WITH last_word AS (
-    SELECT * FROM life_event
-    QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-)
 SELECT s.id, e.record_no, e.event, e.event_on, today - e.event_on AS days_ago
 FROM last_word e CROSS JOIN clock JOIN spelling s ON s.raw = e.certno AND s.id IS NOT NULL
 WHERE e.event IN ('收押', '迁出', '交通事故', '安全事故', '受灾');
@@ -81,6 +77,12 @@ SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head
 FROM household_member h, clock, spelling s
 WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false)
   AND (h.joined_on IS NULL OR h.joined_on <= today) AND (h.left_on IS NULL OR h.left_on > today);
+
+-- A household has the tier of its living members.
+CREATE OR REPLACE TABLE house_tier AS
+SELECT household_no, arg_min(tier, place) AS tier
+FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
+WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
 
 ---------------------------------------------------------------- what each person paid, and what aid followed
 CREATE OR REPLACE TABLE bill AS
@@ -156,10 +158,6 @@ INSERT INTO expected
 WITH line(tier, fen) AS (VALUES
     ('tekun', 200000), ('dibao', 800000), ('bianyuan', 1500000), ('gangxing', 1500000),
     ('jiance', 1500000), ('qita', 1500000), ('', 2500000)),
-house_tier AS (
-    SELECT household_no, arg_min(tier, place) AS tier
-    FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
-    WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no),
 house_paid AS (
     SELECT household_no, y, sum(fen) AS fen, bool_or(aided) AS aided, sum(fen_before_aid) AS fen_before_aid
     FROM (SELECT DISTINCT id, household_no FROM home) JOIN paid USING (id) GROUP BY household_no, y)
@@ -362,10 +360,6 @@ SELECT 'R24', id, appraisal_no, 'yellow', 'civil', 'alert', NULL FROM homestead
 WHERE grade = 'B' OR (grade = 'A' AND age > 30);
 
 -- R28, R33: a 低保 household with somebody able to work and nobody in work; the head of one on the roster died.
-CREATE OR REPLACE TABLE house_tier AS
-SELECT household_no, arg_min(tier, place) AS tier
-FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
-WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
 INSERT INTO expected
 SELECT 'R28', household_no, 'work', 'orange', 'civil', 'alert', NULL
 FROM home JOIN house_tier t USING (household_no) JOIN at_work w USING (id)
@@ -401,9 +395,8 @@ UNION ALL SELECT 'civil.household', member_id FROM household_member JOIN spellin
     WHERE id IS NULL AND NOT coalesce(deleted, false)
 UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw IS NOT DISTINCT FROM id_number
     WHERE id IS NULL AND NOT coalesce(deleted, false)
-UNION ALL SELECT 'vital.life_event', record_no FROM (
-    SELECT * FROM life_event QUALIFY row_number() OVER (PARTITION BY record_no ORDER BY registered_at DESC, arrival DESC) = 1
-) e JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销')
+UNION ALL SELECT 'vital.life_event', record_no FROM last_word JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销')
 UNION ALL SELECT 'civil.check', check_id FROM means_check JOIN spelling ON raw IS NOT DISTINCT FROM id_number
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON raw IS NOT DISTINCT FROM certno

@@ -296,7 +296,7 @@ def tail(path: Path, size: int = 32_768) -> str:
 
 def telling(lines: Sequence[str], most: int = 8) -> list[str]:
     """The last lines, and before them the first ones that say ERROR: what came of it often hides the cause."""
-    early = [f"{line[:300]}" for line in lines[:-most] if _ERROR.search(line)]
+    early = [line[:300] for line in lines[:-most] if _ERROR.search(line)]
     return [*early[:3], *lines[-most:]]
 
 

@@ -1,7 +1,7 @@
 -- One row a record of a death: what was still running, and the tiers held on the day of death.
 select person_key as subject, d.record_id as episode, as_of() as law_on, p.* exclude (person_key),
        d.event_on, d.source_kind,
-       list_filter(p.benefits, lambda b: b in ('dibao', 'tekun', 'living_subsidy', 'care_subsidy')) as running_benefits,
+       list_filter(p.benefits, lambda b: lasting(b)) as running_benefits,
        coalesce(h.tiers, []) as tiers_at_death
 from life_event d
 join person p using (person_key)

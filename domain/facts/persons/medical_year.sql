@@ -2,7 +2,7 @@
 with aid as (
     select person_key, year(granted_on)::integer as year, max(granted_on) as aid_on
     from benefit
-    where benefit in ('temporary_aid', 'medical_aid') and status <> 'stopped' and granted_on is not null
+    where is_aid(benefit) and status <> 'stopped' and granted_on is not null
     group by all
 ), paid as (
     select bill.person_key, year(day)::integer as year, any_value(aid_on) as aid_on,

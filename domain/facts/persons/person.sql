@@ -12,7 +12,7 @@ with said as (
            insured, coalesce(insured and insutype = '390', false) as resident from insured
     union all by name
     select 4 as place, person_key, division, occurred_at, record_id,
-           active and grade <= 2 as severe, case when active then grade end as held_grade,
+           case when active then grade end as held_grade,
            case when active and category in (5, 6) then grade end as held_mental_grade from card
     union all by name
     select 5 as place, person_key, division, occurred_at, record_id,
@@ -49,7 +49,7 @@ with said as (
            arg_min(household_key, row(date '9999-12-31' - coalesce(joined_on, date '0001-01-01'), household_key))
                filter (household_key is not null) as household_key,
            distinct_list(list(mark) filter (mark is not null)) as marks,
-           coalesce(bool_or(severe), false) as severe_disability,
+           coalesce(min(held_grade) <= 2, false) as severe_disability,
            min(held_grade) as held_grade, min(held_mental_grade) as held_mental_grade,
            coalesce(bool_or(insured), false) as insured, coalesce(bool_or(resident), false) as resident,
            distinct_list(list(benefit) filter (benefit is not null)) as benefits,
