@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from wire.errors import KafkaUnreachable
@@ -22,7 +23,7 @@ _PASSING = {
     KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError._TRANSPORT,
 }
-"""What a reader meets while a broker comes back or another takes over."""
+"""What a reader meets while a broker comes back, another takes over or a topic is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read_all(
         },
     )
     try:
-        ends = _ends(settings, client, topic, partitions)
+        ends = end_offsets(settings, client, topic, partitions, patience_s=patience_s)
         ends |= {p: min(end, ends[p]) for p, end in (until or {}).items() if p in ends}
         first = {p: start(p) if start is not None else OFFSET_BEGINNING for p in ends}
         waiting = {p for p, end in ends.items() if end > max(first[p], 0)}
@@ -84,16 +85,36 @@ def read_all(
         client.close()
 
 
-def _ends(settings: Settings, client: Consumer, topic: str, partitions: Sequence[int] | None) -> dict[int, int]:
+def end_offsets(
+    settings: Settings,
+    client: Consumer,
+    topic: str,
+    partitions: Sequence[int] | None = None,
+    *,
+    patience_s: float = 30.0,
+) -> dict[int, int]:
+    """Where each partition of a Kafka topic (its full name) ends now; all its partitions if none are given.
+
+    Waits up to ``patience_s`` for a leader. Raises KafkaUnreachable or KafkaRefused.
+    """
     try:
-        if partitions is None:
-            known = client.list_topics(topic, timeout=10).topics[topic]
-            if known.error is not None:
-                raise KafkaException(known.error)
-            partitions = sorted(known.partitions)
-        return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
+        for attempt in stamina.retry_context(
+            on=_passes, attempts=None, timeout=patience_s, wait_initial=0.05, wait_max=1.0
+        ):
+            with attempt:
+                if partitions is None:
+                    known = client.list_topics(topic, timeout=10).topics[topic]
+                    if known.error is not None:
+                        raise KafkaException(known.error)
+                    partitions = sorted(known.partitions)
+                return {p: client.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions}
     except KafkaException as error:
         raise fault(settings, error.args[0]) from error
+    raise AssertionError  # the loop returns or raises
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _PASSING
 
 
 def _batches(settings: Settings, messages: list[Message], ends: dict[int, int], waiting: set[int]) -> Iterator[Batch]:

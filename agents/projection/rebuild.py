@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from confluent_kafka import TopicPartition
-
 from agents.projection.projector import TOPICS
 from agents.projection.worker import Views
 from schemas.topics import TOPICS as TABLE
 from wire.kafka import consumer, partitions_of
+from wire.reading import end_offsets
 from wire.settings import Settings
 
 log = logging.getLogger("doudi.projection")
@@ -36,9 +35,11 @@ def _ends(settings: Settings) -> dict[tuple[str, int], int]:
     client = consumer(settings, "rebuild")
     try:
         return {
-            (topic, p): client.get_watermark_offsets(TopicPartition(settings.topic(topic), p), timeout=10)[1]
+            (topic, p): end
             for topic in TOPICS
-            for p in range(partitions_of(settings, TABLE[topic]))
+            for p, end in end_offsets(
+                settings, client, settings.topic(topic), range(partitions_of(settings, TABLE[topic]))
+            ).items()
         }
     finally:
         client.close()
