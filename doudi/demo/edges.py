@@ -236,7 +236,7 @@ def _leavers(scene: Scene, _: int) -> None:
 
 
 def _subsidies(scene: Scene, turn: int) -> None:
-    """The living subsidy by tier and grade; subsidies that the certificate earns no more; benefits twice."""
+    """The living subsidy by tier and grade; subsidies that the certificate earns no more; benefits twice, or low."""
     for tier, category, grade in (
         ("dibao", 4, 4),
         ("bianyuan", 4, 2),
@@ -267,6 +267,14 @@ def _subsidies(scene: Scene, turn: int) -> None:
         person = scene.someone()
         scene.benefit(person, first, granted=200, end=end)
         scene.benefit(person, second, granted=100)
+    for code, fen in (("living_subsidy", 9_999), ("care_subsidy", 9_999), ("living_subsidy", 10_000), ("dibao", 9_999)):
+        person = scene.someone()
+        scene.card(person, 4, 2)
+        scene.benefit(person, code, granted=100, fen=fen)
+    for fen in (77_999, 78_000):
+        person = scene.someone()
+        scene.entry(person, "tekun")
+        scene.benefit(person, "dibao", granted=100, fen=fen)
 
 
 def _incidents(scene: Scene, _: int) -> None:

@@ -43,7 +43,7 @@ QUERIES: dict[str, dict[str, str]] = {
         " FROM low_income_member",
         "household_member": "SELECT member_id, household_no, id_number, is_head, joined_on, left_on, deleted"
         " FROM household_member",
-        "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, deleted"
+        "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, amount, deleted"
         " FROM benefit",
         "means_check": "SELECT check_id, id_number, finding, checked_on, auth_no, income_month, assets_ok, deleted"
         " FROM means_check",
@@ -115,6 +115,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "granted_on": pl.Date,
         "start_on": pl.Date,
         "end_on": pl.Date,
+        "amount": pl.String,
         "deleted": pl.Boolean,
     },
     "means_check": {

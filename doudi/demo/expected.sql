@@ -92,7 +92,7 @@ FROM setl_d b JOIN spelling s ON s.raw = b.certno AND s.id IS NOT NULL
 WHERE coalesce(vali_flag, '1') = '1' AND psn_part_amt IS NOT NULL AND local_day IS NOT NULL;
 
 CREATE OR REPLACE TABLE gift AS
-SELECT s.id, b.benefit_id, b.benefit_code AS code, b.status, b.granted_on,
+SELECT s.id, b.benefit_id, b.benefit_code AS code, b.status, b.granted_on, round(b.amount::DECIMAL(18, 2) * 100)::BIGINT AS fen,
        b.status = 'active' AND b.start_on <= today AND (b.end_on IS NULL OR b.end_on > today) AS running
 FROM benefit b, clock, spelling s
 WHERE s.raw = b.id_number AND s.id IS NOT NULL AND NOT coalesce(b.deleted, false);
@@ -277,6 +277,22 @@ FROM gift g
 WHERE g.running AND g.code IN ('dibao', 'tekun', 'living_subsidy', 'care_subsidy') AND g.id NOT IN (SELECT id FROM dead)
 GROUP BY g.id, g.code
 HAVING count(*) > 1 OR (g.code = 'dibao' AND g.id IN (SELECT id FROM gift WHERE running AND code = 'tekun'));
+
+-- R43: a disability subsidy paid below the standard. R44: 低保 paid to the destitute, below what they are due.
+INSERT INTO expected
+SELECT 'R43', g.id, g.code, 'yellow', 'civil', 'task', NULL
+FROM gift g
+WHERE g.running AND g.code IN ('living_subsidy', 'care_subsidy') AND g.id NOT IN (SELECT id FROM dead)
+GROUP BY g.id, g.code
+HAVING count(g.fen) = count(*) AND sum(g.fen) < 10000;
+INSERT INTO expected
+SELECT 'R44', g.id, g.code, 'yellow', 'civil', 'task', NULL
+FROM gift g
+WHERE g.running AND g.code = 'dibao' AND g.id NOT IN (SELECT id FROM dead)
+  AND g.id IN (SELECT id FROM entry WHERE in_force AND tier = 'tekun')
+  AND g.id NOT IN (SELECT id FROM gift WHERE running AND code = 'tekun')
+GROUP BY g.id, g.code
+HAVING count(g.fen) = count(*) AND sum(g.fen) < 60000 * 1.3;
 
 -- R38: 特困 ended within 90 days, and in no tier now.
 INSERT INTO expected

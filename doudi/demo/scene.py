@@ -173,7 +173,14 @@ class Scene:
         )
 
     def benefit(
-        self, person: int, code: str, *, granted: int = 0, status: str = "active", end: int | None = None
+        self,
+        person: int,
+        code: str,
+        *,
+        granted: int = 0,
+        status: str = "active",
+        end: int | None = None,
+        fen: int = 50_000,
     ) -> None:
         self.rows["benefit"].append(
             {
@@ -183,7 +190,7 @@ class Scene:
                 "status": status,
                 "granted_on": self.day(granted),
                 "end_on": None if end is None else self.day(end),
-                "amount": 50_000,
+                "amount": fen,
                 "deleted": False,
             }
         )

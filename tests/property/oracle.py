@@ -41,7 +41,7 @@ TAKERS = {
 SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
-    *("R34", "R35", "R37", "R38", "R41", "R42"),
+    *("R34", "R35", "R37", "R38", "R41", "R42", "R43", "R44"),
     *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R31", "R39"),
 }
 INCOME = 2_311_900
@@ -208,6 +208,15 @@ class Person:
         return (
             True if benefit in self.running else (False if self.hub.covered("civil.benefit", self.division) else None)
         )
+
+    def paid_a_month(self, benefit: str) -> int | None:
+        """What a benefit pays today; unknown where a record says no amount, or none runs."""
+        amounts = [
+            b["amount_fen"]
+            for b in self.benefits
+            if b["benefit"] == benefit and b["status"] == "active" and within(b["start_on"], b["end_on"], self.today)
+        ]
+        return None if not amounts or None in amounts else sum(amounts)
 
     def paid(self) -> dict[int, tuple[int, int]]:
         """Year to what was paid, and what of it by the day of the year's latest aid."""
@@ -460,6 +469,24 @@ def of_benefits(p: Person) -> dict[Key, Row]:
         lost = both(milder, mental) if kind == "care_subsidy" else none if kind == "living_subsidy" else False
         found["R16", p.key, kind] = Row(both(running > 0, lost, not dead), running == 0, dead, False, ("orange", kind))
         twice = running > 1 or (kind == "dibao" and running > 0 and "tekun" in p.running)
+        paid = p.paid_a_month(kind)
+        standard = paid is not None and paid >= 10_000
+        found["R43", p.key, kind] = Row(
+            both(kind in ("living_subsidy", "care_subsidy"), running > 0, None if paid is None else not standard),
+            standard,
+            running == 0,
+            False,
+            ("yellow", paid),
+        )
+        twofold = "tekun" in p.running
+        lower = None if paid is None else paid < 78_000
+        found["R44", p.key, kind] = Row(
+            both(kind == "dibao", running > 0, "tekun" in p.tiers, not twofold, lower),
+            twofold,
+            "tekun" not in p.tiers,
+            False,
+            ("yellow", paid),
+        )
         found["R41", p.key, kind] = Row(both(twice, not dead), not twice, dead, False, ("orange", running))
     return found
 

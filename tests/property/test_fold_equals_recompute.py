@@ -75,6 +75,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "granted_on": pick([None, *PAST]),
                 "start_on": pick(PAST),
                 "end_on": pick(ENDS),
+                "amount_fen": pick([None, 4_000, 9_999, 10_000, 77_999, 78_000]),
             }
         case "medical.insurance":
             return {
@@ -341,6 +342,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R16": lambda e: (e["benefit_kind"],),
                 "R35": lambda e: (e["incident"],),
                 "R37": lambda e: (e["self_pay_fen"],),
+                **dict.fromkeys(("R43", "R44"), lambda e: (e["paid_fen"],)),
                 "R41": lambda e: (e["running"],),
                 "R32": lambda e: (tuple(e["running_benefits"]),),
                 "R32F": lambda e: (tuple(e["tiers_at_death"]),),

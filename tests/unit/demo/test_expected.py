@@ -508,6 +508,26 @@ def test_subsidies_that_no_card_earns_and_benefits_that_run_twice() -> None:
     assert [r[1:3] for r in standing(found, "R41")] == [(B, "dibao"), (D, "dibao")]
 
 
+def test_subsidies_below_the_standard_and_dibao_for_the_destitute() -> None:
+    found = tables(
+        low_income_member=[entry(A, "tekun"), entry(B, "tekun"), entry(C, "dibao"), entry(D, "tekun")],
+        benefit=[
+            gift(A, "living_subsidy", amount="99.99"),
+            gift(A, "care_subsidy", amount="60.00"),
+            gift(A, "care_subsidy", amount="40.00", benefit_id="rest"),
+            gift(B, "care_subsidy", amount="50.00", end="2026-11-01"),
+            gift(C, "living_subsidy"),
+            gift(A, "dibao", amount="779.99"),
+            gift(B, "dibao", amount="780.00"),
+            gift(C, "dibao", amount="100.00"),
+            gift(D, "dibao", amount="500.00"),
+            gift(D, "tekun", amount="780.00"),
+        ],
+    )
+    assert [r[1:3] for r in standing(found, "R43")] == [(A, "living_subsidy")]
+    assert [r[1:3] for r in standing(found, "R44")] == [(A, "dibao")]
+
+
 def test_custody_moves_accidents_and_the_end_of_destitute_support() -> None:
     found = tables(
         low_income_member=[entry(A, "dibao"), entry(C, "tekun", end="2026-11-01", status="exited")],
