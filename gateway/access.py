@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.cases import Actor, may_act, may_read
+from domain.cases import Actor, may_act, may_read, may_release
 from gateway.errors import Problem
 from schemas.topics import DEPARTMENTS
 from wire.rediskeys import PREFIX_LENGTHS, RedisKeys
@@ -15,6 +15,7 @@ STATES: dict[str, tuple[bool, ...]] = {
     "active": (False,),
     "open": (False,),
     "signed": (False,),
+    "held": (False,),
     "closed": (True,),
     "all": (False, True),
 }
@@ -35,9 +36,16 @@ def require_readable(actor: Actor, case: Mapping[str, Any] | None) -> Mapping[st
 
 def actions(actor: Actor, case: Mapping[str, Any]) -> list[str]:
     """What the user may do with the case now."""
+    if case["state"] == "held":
+        return ["release"] if releases(actor, case) else []
     if case["state"] == "closed" or not acts(actor, case):
         return []
     return ["sign", "close"] if case["state"] == "open" else ["close"]
+
+
+def releases(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether the user may release a case that is held for review."""
+    return may_release(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
 
 
 def acts(actor: Actor, case: Mapping[str, Any]) -> bool:

@@ -66,6 +66,14 @@ TABLE: dict[str, Line] = {
         "该事项已被他人更新｜Somebody has changed the case meanwhile",
         "刷新后再处理｜Load it again, then act",
     ),
+    "held": Line(
+        409,
+        "该事项待县级复核放行｜The case is held for the county's review",
+        "请县级民政放行后再签收｜Have the county release it, then sign",
+    ),
+    "not_held": Line(
+        409, "该事项不在待复核清单中｜The case is not held for review", "无需放行｜Nothing is to be released"
+    ),
     "already_closed": Line(409, "该事项已办结｜The case is closed already", "无需再处理｜Nothing is left to do"),
     "already_signed": Line(409, "该事项已签收｜The case is signed already", "直接核查办理｜Go on with the check"),
     "out_of_scope": Line(

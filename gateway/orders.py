@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,27 +50,46 @@ class Orders:
         command_id = command_id_of(actor, key)
         answer = await self.answer(command_id)
         if answer.status == "pending":
-            await self.outgoing.publish(
-                "hub.command",
-                {
-                    "command_id": command_id,
-                    "case_id": case["case_id"],
-                    "expected_version": expected,
-                    "command": command,
-                    "outcome": outcome,
-                    "actor": actor.username,
-                    "role": actor.role,
-                    "department": actor.department,
-                    "division": actor.division,
-                    "at": int(time.time() * 1000),
-                },
-            )
+            await self._publish(actor, case, command, outcome, expected, command_id)
             answer = await self._wait(command_id)
         if answer.status != "pending" and answer.case_id != case["case_id"]:
             raise Problem("key_reused")
         if answer.status == "refused":
             raise Problem(answer.refusal if answer.refusal in TABLE else "bad_command")
         return answer
+
+    async def tell(self, actor: Actor, cases: Sequence[Mapping[str, Any]], command: str, key: str) -> None:
+        """Send a command for many cases, each at the version that was listed; nobody waits for the answers.
+
+        Sent again with the same key, what was carried out stays as it is. Raises Problem unavailable.
+        """
+        await asyncio.gather(
+            *(
+                self._publish(
+                    actor, case, command, "", case["version"], command_id_of(actor, f"{key}:{case['case_id']}")
+                )
+                for case in cases
+            )
+        )
+
+    async def _publish(
+        self, actor: Actor, case: Mapping[str, Any], command: str, outcome: str, expected: int, command_id: str
+    ) -> None:
+        await self.outgoing.publish(
+            "hub.command",
+            {
+                "command_id": command_id,
+                "case_id": case["case_id"],
+                "expected_version": expected,
+                "command": command,
+                "outcome": outcome,
+                "actor": actor.username,
+                "role": actor.role,
+                "department": actor.department,
+                "division": actor.division,
+                "at": int(time.time() * 1000),
+            },
+        )
 
     async def answer(self, command_id: str) -> Answer:
         """What Redis knows of a command; pending where it knows nothing."""

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     slice_records: int = Field(100_000, description="Most records of one partition in one cycle", ge=1)
     backlog_records: int = Field(20_000, description="Most backlog records in one cycle while live records flow", ge=1)
     gather_ms: int = Field(200, description="Small live slices of one partition are decided together for so long", ge=0)
+    storm_limit: int = Field(
+        50, description="More cases of one rule in a township on one day are held for review; red never", ge=0
+    )
     session_timeout_s: float = Field(6.0, description="A worker unheard of for so long loses its partitions")
     lock_wait_s: float = Field(20.0, description="How long a new owner waits for a state file held by another process")
     message_max_bytes: int = Field(65_536, description="A larger message on a department topic is quarantined")

@@ -24,6 +24,7 @@ def policy(settings: Settings, today: date | None = None) -> Policy:
         due=due(settings, today),
         closes={rule.id: frozenset(rule.closes) for rule in book.rules.values()},
         division=settings.region,
+        storm_limit=settings.storm_limit,
     )
 
 

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS members (condition_id VARCHAR, case_id VARCHAR);
 CREATE INDEX IF NOT EXISTS members_id ON members (condition_id);
 CREATE TABLE IF NOT EXISTS answers (command_id VARCHAR, case_id VARCHAR, refusal VARCHAR);
 CREATE INDEX IF NOT EXISTS answers_id ON answers (command_id);
+CREATE TABLE IF NOT EXISTS tallies (rule VARCHAR, area VARCHAR, day DATE, opened INTEGER);
 """
 _FEW = 100
 """Up to so many keys are looked up by constants, which use the index; more by a join."""
@@ -78,8 +79,9 @@ class CaseStore:
         groups: Iterable[tuple[str, ...]],
         case_ids: Iterable[str],
         command_ids: Iterable[str],
+        days: Iterable[date] = (),
     ) -> Docket:
-        """The cases that these conditions, groups and commands touch."""
+        """The cases that these conditions, groups and commands touch, and what was opened on these local days."""
         wanted = set(case_ids)
         wanted.update(r[0] for r in self._find("SELECT case_id FROM members", "condition_id", set(condition_ids)))
         keys = {_group_key(g) for g in groups}
@@ -90,6 +92,8 @@ class CaseStore:
         )
         for (body,) in self._find("SELECT body FROM cases", "case_id", wanted):
             docket.take(_case(body))
+        for rule, area, day, opened in self._find("SELECT * FROM tallies", "day", set(days)):
+            docket.tallies[rule, area, day] = opened
         for command_id, case_id, refusal in self._find(
             "SELECT command_id, case_id, refusal FROM answers", "command_id", set(command_ids)
         ):
@@ -101,6 +105,7 @@ class CaseStore:
         rows = [event_row(e) for e in events]
         with self._state.transaction():
             self._write(docket)
+            self._tally(docket)
             self._insert("answers", _answers(events))
             self._queue(rows)
             self._move(docket, epochs)
@@ -111,13 +116,14 @@ class CaseStore:
         docket.touched.update(docket.cases)
         docket.joined.update(docket.case_of)
         with self._state.transaction():
-            for table in ("cases", "members", "answers", "position", "reader_epoch"):
+            for table in ("cases", "members", "answers", "tallies", "position", "reader_epoch"):
                 self._con.execute(f"DELETE FROM {table}")
             self._state.discard_outbox()
             self._state.positions.clear()
             self._state.reader_epochs.clear()
             self._case_position = case_position
             self._write(docket, fresh=True)
+            self._tally(docket)
             self._insert("answers", _answers(events))
             self._move(docket, epochs)
 
@@ -178,7 +184,15 @@ class CaseStore:
             ),
         )
 
-    def _find(self, select: str, column: str, keys: set[str]) -> list[tuple[Any, ...]]:
+    def _tally(self, docket: Docket) -> None:
+        """Keep what was counted; days are few, so each is written whole."""
+        days = {day for _, _, day in docket.counted}
+        self._delete("tallies", "day", list(days))
+        rows = [(*tally, opened) for tally, opened in docket.tallies.items() if tally[2] in days]
+        schema = {"rule": pl.String, "area": pl.String, "day": pl.Date, "opened": pl.Int32}
+        self._insert("tallies", pl.DataFrame(rows, schema=schema, orient="row"))
+
+    def _find(self, select: str, column: str, keys: set[Any]) -> list[tuple[Any, ...]]:
         if not keys:
             return []
         if len(keys) <= _FEW:
@@ -187,7 +201,7 @@ class CaseStore:
         with _registered(self._con, pl.DataFrame({column: list(keys)})):
             return self._con.execute(f"{select} SEMI JOIN keys USING ({column})").fetchall()
 
-    def _delete(self, table: str, column: str, keys: list[str]) -> None:
+    def _delete(self, table: str, column: str, keys: list[Any]) -> None:
         if not keys:
             return
         if len(keys) <= _FEW:

@@ -168,7 +168,7 @@ def _standing(case: Document | None) -> set[str]:
 
 
 def _count(counts: dict[str, int], case: Document | None, by: int) -> None:
-    if case is not None and case["state"] != "closed":
+    if case is not None and case["state"] not in ("closed", "held"):
         name = f"{case['kind']}:{case['department']}:{case['level']}"
         counts[name] = counts.get(name, 0) + by
 

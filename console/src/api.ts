@@ -1,11 +1,11 @@
 // The gateway's API, version 1: its types and one function a route. Knows nothing of the page.
 
 export type Level = 'red' | 'orange' | 'yellow'
-export type CaseState = 'open' | 'signed' | 'closed'
+export type CaseState = 'open' | 'signed' | 'closed' | 'held'
 export type CaseKind = 'alert' | 'task'
 export type Role = 'village' | 'township' | 'county' | 'department' | 'auditor'
 export type Purpose = 'visit' | 'verify' | 'contact'
-export type Action = 'sign' | 'close'
+export type Action = 'sign' | 'close' | 'release'
 
 export interface User {
   username: string

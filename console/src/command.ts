@@ -1,4 +1,4 @@
-// Sending sign and close: one wish, one idempotency key, and every answer the gateway may give.
+// Sending sign, close and release: one wish, one idempotency key, and every answer the gateway may give.
 import { ref, shallowRef } from 'vue'
 import { ApiProblem, isPending, type Action, type Api, type CaseKind, type CaseSummary } from './api'
 
@@ -9,7 +9,7 @@ const ASK_SLOW_MS = 5_000
 const QUICK_ASKS = 15
 
 /** Somebody else was faster: what the reader saw no longer holds. */
-const CONFLICTS = ['version_conflict', 'already_closed', 'already_signed']
+const CONFLICTS = ['version_conflict', 'already_closed', 'already_signed', 'not_held']
 
 interface Wish {
   action: Action

@@ -2,7 +2,7 @@
 import type { LocationQuery } from 'vue-router'
 import type { CaseFilter, CaseState, Level } from './api'
 
-const STATES: readonly string[] = ['open', 'signed', 'closed']
+const STATES: readonly string[] = ['open', 'signed', 'held', 'closed']
 const LEVELS: readonly string[] = ['red', 'orange', 'yellow']
 
 export function fromQuery(query: LocationQuery): CaseFilter {

@@ -21,6 +21,7 @@ export const ranges: Record<CaseFilter['state'], readonly string[]> = {
   active: ['open', 'signed'],
   open: ['open'],
   signed: ['signed'],
+  held: ['held'],
   closed: ['closed'],
 }
 

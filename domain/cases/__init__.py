@@ -3,7 +3,7 @@
 Pure: events are returned, never sent, and every instant comes in with the record that caused it.
 """
 
-from domain.cases.access import Actor, may_act, may_read
+from domain.cases.access import Actor, may_act, may_read, may_release
 from domain.cases.commands import handle
 from domain.cases.conditions import fold
 from domain.cases.docket import Answer, Docket
@@ -34,4 +34,5 @@ __all__ = [
     "handle",
     "may_act",
     "may_read",
+    "may_release",
 ]

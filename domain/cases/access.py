@@ -32,3 +32,8 @@ def may_act(actor: Actor, kind: str, department: str, division: str) -> bool:
     if actor.role == "auditor" or not may_read(actor, kind, department, division):
         return False
     return department == ("civil" if actor.role in CIVIL_ROLES else actor.department)
+
+
+def may_release(actor: Actor, kind: str, department: str, division: str) -> bool:
+    """What a storm brought is looked through and released by the county, for departments too."""
+    return actor.role == "county" and may_read(actor, kind, department, division)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from domain.cases.access import Actor, may_act
+from domain.cases.access import Actor, may_act, may_release
 from domain.cases.docket import Answer, Docket
-from domain.cases.model import CLOSED, OPEN, OUTCOMES, SIGNED, Case, CaseEvent, Command
+from domain.cases.model import CLOSED, HELD, OPEN, OUTCOMES, SIGNED, Case, CaseEvent, Command
 
 REFUSALS = frozenset(
     {
@@ -17,6 +18,8 @@ REFUSALS = frozenset(
         "out_of_scope",
         "bad_outcome",
         "bad_command",
+        "held",
+        "not_held",
         "key_reused",
     }
 )
@@ -34,7 +37,7 @@ def handle(docket: Docket, command: Command) -> CaseEvent:
     docket.answers[command.command_id] = Answer(command.case_id, refusal)
     if case is None or refusal:
         return _event(docket, command, "refused", case or Case(command.case_id), command.command_id, refusal)
-    event, after = _signed(case, command) if command.command == "sign" else _closed(case, command)
+    event, after = COMMANDS[command.command](case, command)
     docket.put(after)
     return _event(docket, command, event, after, f"{after.case_id}:{after.version}")
 
@@ -46,14 +49,26 @@ def _refusal(case: Case | None, command: Command) -> str:
     actor = Actor(command.actor, command.role, command.department, command.division)
     codes = {o.code for o in OUTCOMES[case.kind]}
     checks = (
-        ("out_of_scope", not may_act(actor, case.kind, case.department, case.division)),
+        ("out_of_scope", not _may(actor, case, command.command)),
         ("already_closed", case.state == CLOSED),
         ("version_conflict", command.expected_version != case.version),
-        ("bad_command", command.command not in ("sign", "close")),
+        ("bad_command", command.command not in COMMANDS),
+        ("held", command.command == "sign" and case.state == HELD),
+        ("not_held", command.command == "release" and case.state != HELD),
         ("already_signed", command.command == "sign" and case.state != OPEN),
         ("bad_outcome", command.command == "close" and command.outcome not in codes),
     )
     return next((code for code, fails in checks if fails), "")
+
+
+def _may(actor: Actor, case: Case, command: str) -> bool:
+    """Who acts may sign and close; what is held is released by the county."""
+    may = may_release if command == "release" else may_act
+    return may(actor, case.kind, case.department, case.division)
+
+
+def _released(case: Case, command: Command) -> tuple[str, Case]:
+    return "released", replace(case, version=case.version + 1, state=OPEN, updated_at=command.at)
 
 
 def _signed(case: Case, command: Command) -> tuple[str, Case]:
@@ -77,6 +92,13 @@ def _closed(case: Case, command: Command) -> tuple[str, Case]:
         outcome=command.outcome,
         updated_at=command.at,
     )
+
+
+COMMANDS: dict[str, Callable[[Case, Command], tuple[str, Case]]] = {
+    "sign": _signed,
+    "close": _closed,
+    "release": _released,
+}
 
 
 def _again(docket: Docket, command: Command, case: Case, answered: Answer) -> CaseEvent:

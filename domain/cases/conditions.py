@@ -15,8 +15,10 @@ from domain.cases.model import (
     CLOSED,
     DATA,
     DAY_MS,
+    HELD,
     LEVELS,
     OPEN,
+    RED,
     SIGNED,
     TASK,
     Case,
@@ -27,6 +29,7 @@ from domain.cases.model import (
     case_id_of,
     highest,
     local_day,
+    tally_of,
 )
 
 Change = tuple[str, Case] | None
@@ -59,10 +62,12 @@ def fold(docket: Docket, condition: Condition, policy: Policy) -> CaseEvent | No
 def _begun(docket: Docket, condition: Condition, policy: Policy) -> Change:
     host = _host(docket, condition, policy) if condition.kind == ALERT else None
     if host is None:
-        return "opened", _opened(condition, policy)
+        return "opened", _opened(docket, condition, policy)
     added = (*host.conditions, _kept(condition))
     if host.state == CLOSED:
         return "reopened", _reopened(replace(host, conditions=added), condition, policy)
+    if host.state == HELD and all(held.rule != condition.rule for held in host.conditions):
+        host = replace(host, state=OPEN)  # something else is known of the household: no part of the storm
     return "joined", _moved(host, condition, added, policy, baseline=host.baseline and condition.baseline)
 
 
@@ -85,12 +90,12 @@ def _took_over(held: CaseCondition, condition: Condition) -> bool:
     return held.superseded_by == condition.rule and held.subject_key == condition.subject_key
 
 
-def _opened(condition: Condition, policy: Policy) -> Case:
+def _opened(docket: Docket, condition: Condition, policy: Policy) -> Case:
     return Case(
         case_id=case_id_of(condition.condition_id, condition.offset),
         version=1,
         kind=condition.kind,
-        state=OPEN,
+        state=HELD if _storm(docket, condition, policy) else OPEN,
         level=condition.level,
         rule_class=condition.rule_class,
         department=condition.department,
@@ -105,6 +110,14 @@ def _opened(condition: Condition, policy: Policy) -> Case:
         baseline=condition.baseline,
         caused_at=condition.caused_at,
     )
+
+
+def _storm(docket: Docket, condition: Condition, policy: Policy) -> bool:
+    """Whether a bulk load or a new rule brings more than people can look at: to be reviewed first."""
+    if condition.baseline or condition.level == RED:
+        return False
+    division = condition.division or policy.division
+    return docket.count(tally_of(condition.rule, division, condition.decided_at)) >= policy.storm_limit
 
 
 def _standing(case: Case, condition: Condition, policy: Policy) -> Change:
@@ -170,11 +183,13 @@ def _reopened(case: Case, condition: Condition, policy: Policy) -> Case:
 def _moved(
     case: Case, condition: Condition, conditions: tuple[CaseCondition, ...], policy: Policy, *, baseline: bool
 ) -> Case:
+    level = highest([c.level for c in conditions if c.standing], case.level)
     return replace(
         case,
         version=case.version + 1,
+        state=OPEN if case.state == HELD and level == RED else case.state,
         conditions=conditions,
-        level=highest([c.level for c in conditions if c.standing], case.level),
+        level=level,
         division=condition.division or case.division or policy.division,
         updated_at=condition.decided_at,
         caused_at=condition.caused_at,

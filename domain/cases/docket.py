@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.cases.model import Case, CaseEvent, group_of
+from domain.cases.model import Case, CaseEvent, Tally, group_of
 
 
 class Answer(NamedTuple):
@@ -27,6 +27,8 @@ class Docket:
     answers: dict[str, Answer] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     joined: dict[str, str] = field(default_factory=dict)
+    tallies: dict[Tally, int] = field(default_factory=dict)
+    counted: set[Tally] = field(default_factory=set)
 
     def take(self, case: Case) -> None:
         """Hold a case as the state has it."""
@@ -48,6 +50,13 @@ class Docket:
     def remember(self, event: CaseEvent) -> None:
         """Take the answer of a command from the event that it made (state rebuilt from hub.case)."""
         self.answers.setdefault(event.command_id, Answer(event.case.case_id, event.refusal))
+
+    def count(self, tally: Tally) -> int:
+        """One more case opened; how many there were before."""
+        before = self.tallies.get(tally, 0)
+        self.tallies[tally] = before + 1
+        self.counted.add(tally)
+        return before
 
     def holding(self, condition_id: str) -> Case | None:
         """The case of a condition; a condition stays with its first case for good."""

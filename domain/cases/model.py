@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
 ALERT, TASK = "alert", "task"
-OPEN, SIGNED, CLOSED = "open", "signed", "closed"
+OPEN, SIGNED, CLOSED, HELD = "open", "signed", "closed", "held"
+TOWNSHIP_DIGITS = 9
 DATA = "data"
 """``closed_by`` of a case that the departments' own records closed."""
 
 LEVELS = {"yellow": 1, "orange": 2, "red": 3}
+RED = "red"
 DAY_MS = 86_400_000
 _LOCAL = timedelta(hours=8)
 
@@ -197,17 +199,29 @@ class Policy:
     it closes nothing. ``due``: local day and working days to the deadline, None where the calendar
     cannot say. ``window_days``: how long after its opening an alert takes in others of its household
     (product default). ``division``: used where a condition names none, so that somebody sees it.
+    ``storm_limit``: so many cases of one rule open in a township on one local day (product default); more
+    are held for review, red ones and a first load never.
     """
 
     due: Callable[[date, int], date | None]
     closes: Mapping[str, frozenset[str]] = field(default_factory=_no_closing)
     window_days: int = 30
     division: str = ""
+    storm_limit: int = 50
 
 
 def group_of(kind: str, rule_class: str, department: str, key: str) -> tuple[str, str, str, str]:
     """Alerts of one household, class and department share a group."""
     return (kind, rule_class, department, key)
+
+
+Tally = tuple[str, str, date]
+"""Rule, township and local day: what a storm is counted by."""
+
+
+def tally_of(rule: str, division: str, at: int) -> Tally:
+    """Under what an opening at an instant counts."""
+    return rule, division[:TOWNSHIP_DIGITS], local_day(at)
 
 
 def case_id_of(condition_id: str, offset: int) -> str:

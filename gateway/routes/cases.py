@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gateway import access, views
 from gateway.errors import Problem
@@ -16,9 +16,11 @@ from gateway.hub import Hub, SignedIn, TheHub
 from gateway.listing import page
 from gateway.users import User
 
-State = Literal["active", "open", "signed", "closed", "all"]
+State = Literal["active", "open", "signed", "held", "closed", "all"]
 Level = Literal["red", "orange", "yellow"]
 CASE_ID = r"^[a-z2-7]{26}$"
+MOST_AT_ONCE = 200
+"""So many held cases are released by one request."""
 
 
 class Filters(BaseModel):
@@ -46,7 +48,8 @@ class Filters(BaseModel):
                 access.readable(user.actor, case)
                 and str(case["division"]).startswith(self.division)
                 and (self.level is None or case["level"] == self.level)
-                and (self.state not in ("open", "signed") or case["state"] == self.state)
+                and (self.state not in ("open", "signed", "held") or case["state"] == self.state)
+                and (self.state != "active" or case["state"] != "held")
                 and (self.rule is None or any(c["rule"] == self.rule for c in case["conditions"]))
                 and (since is None or case["opened_at"] >= since)
                 and (until is None or case["opened_at"] < until)
@@ -62,6 +65,17 @@ class Closing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     outcome: str
+
+
+class Which(BaseModel):
+    """Which of the held cases: within a division prefix, of a rule, a level, a department."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    division: Annotated[str, Field(pattern=r"^\d{0,12}$")] = ""
+    department: Annotated[str | None, Field(pattern=r"^[a-z]{1,20}$")] = None
+    rule: Annotated[str | None, Field(pattern=r"^[A-Z0-9]{1,8}$")] = None
+    level: Level | None = None
 
 
 class Purpose(BaseModel):
@@ -91,11 +105,28 @@ async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, 
     }
 
 
+async def _release(hub: Hub, user: User, kind: str, which: Which, key: str) -> dict[str, int]:
+    """Release what is held in a division, whole or in part, oldest listed last."""
+    filters = Filters(division=which.division, level=which.level, rule=which.rule, state="held", limit=MOST_AT_ONCE)
+    lists = access.inboxes(hub.keys, user.actor, kind, filters.state, which.department, which.division)
+    passes = filters.wanted(user)
+    held = await page(
+        hub.redis,
+        hub.keys,
+        lists,
+        lambda case: passes(case) and access.releases(user.actor, case),
+        filters.limit,
+        None,
+    )
+    await hub.orders.tell(user.actor, held.items, "release", key)
+    return {"asked": len(held.items), "more": int(held.cursor is not None)}
+
+
 async def _command(
     hub: Hub, user: User, case: Mapping[str, Any], command: str, outcome: str, asked: tuple[str, str]
 ) -> JSONResponse:
     """Send a command; ``asked``: the headers If-Match and Idempotency-Key."""
-    if not access.acts(user.actor, case):
+    if not (access.releases if command == "release" else access.acts)(user.actor, case):
         raise Problem("forbidden")
     version, key = asked
     expected = int(version.removeprefix("W/").strip('"'))
@@ -133,6 +164,17 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
         """Take the case in hand."""
         case = await hub.case(user, kind, case_id)
         return await _command(hub, user, case, "sign", "", (version, key))
+
+    @router.post("/release", name=f"release_{kind}s", status_code=202)
+    async def release_many(hub: TheHub, user: SignedIn, body: Which, key: Key) -> dict[str, int]:
+        """Release held cases, up to 200; ``more``: 1 where others are left. The county's alone."""
+        return await _release(hub, user, kind, body, key)
+
+    @router.post("/{case_id}/release", name=f"release_{kind}")
+    async def release(hub: TheHub, user: SignedIn, case_id: str, key: Key, version: Version) -> JSONResponse:
+        """Let a case that was held for review into the inbox."""
+        case = await hub.case(user, kind, case_id)
+        return await _command(hub, user, case, "release", "", (version, key))
 
     @router.post("/{case_id}/close", name=f"close_{kind}")
     async def close(

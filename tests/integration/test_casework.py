@@ -107,3 +107,36 @@ def test_a_lost_and_an_old_file(hub: Settings, caplog: pytest.LogCaptureFixture)
         made.here("casework")
         wait(lambda: made.redis.hlen(made.keys.standing) == 8)
         published_once(made)
+
+
+def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings) -> None:
+    narrow = hub.model_copy(update={"storm_limit": 4})
+    with rig(narrow, "casework", "projection", "gateway") as made:
+        made.own()
+        rows = [made.raise_() for _ in range(3)]
+        wait(lambda: made.redis.hlen(made.keys.standing) == 3)
+        made.leave("casework")
+        (made.settings.state_dir / "casework.duckdb").unlink()
+        rows += [made.raise_() for _ in range(4)]
+        made.here("casework")
+        wait(lambda: made.redis.hlen(made.keys.standing) == 7)
+        assert [made.case_of(r)["state"] for r in rows] == ["open"] * 4 + ["held"] * 3  # type: ignore[index]
+        with made.client("town") as town, made.client("county") as county:
+            assert len(town.get("/v1/alerts").json()["items"]) == 4
+            listed = county.get("/v1/alerts", params={"state": "held"}).json()["items"]
+            assert len(listed) == 3
+            assert county.get(f"/v1/alerts/{listed[0]['id']}").json()["actions"] == ["release"]
+            one = f"/v1/alerts/{listed[0]['id']}/release"
+            told = {"Idempotency-Key": "one-release", "If-Match": '"1"'}
+            assert town.post(one, headers=told).status_code == 403
+            assert county.post(one, headers=told).json()["state"] == "open"
+            key = {"Idempotency-Key": "the-rest"}
+            assert town.post("/v1/alerts/release", headers=key, json={}).json()["asked"] == 0
+            assert county.post("/v1/alerts/release", headers=key, json={"rule": "R02"}).json() == {
+                "asked": 0,
+                "more": 0,
+            }
+            answer = county.post("/v1/alerts/release", headers=key, json={"rule": "R01", "division": "990101"})
+            assert (answer.status_code, answer.json()) == (202, {"asked": 2, "more": 0})
+            wait(lambda: len(town.get("/v1/alerts").json()["items"]) == 7)
+        published_once(made)
