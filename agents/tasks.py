@@ -91,6 +91,11 @@ class TaskMaker:
         return {name: opened.get(name) for name in ("name", "id_number")}
 
 
+def _told(row: Mapping[str, Any]) -> bool:
+    """Whether an event is the department's to know: of a task, not of one that the county still reviews."""
+    return row["kind"] == "task" and row["state"] != "held" and row["event"] not in ("refused", "repeated")
+
+
 class TaskAgent:
     """Follows hub.case and publishes tasks, one transaction a batch."""
 
@@ -161,7 +166,7 @@ class TaskAgent:
         for row in instants(frame).to_dicts():
             if row["event"] == "owner":
                 self._epoch = max(self._epoch, row["_offset"])
-            elif row["epoch"] >= self._epoch and row["kind"] == "task" and row["event"] not in ("refused", "repeated"):
+            elif row["epoch"] >= self._epoch and _told(row):
                 rows.append(row)
         return rows
 

@@ -24,6 +24,8 @@ STATES: dict[str, tuple[bool, ...]] = {
 
 def readable(actor: Actor, case: Mapping[str, Any]) -> bool:
     """Whether the user may see this case (a document or an entry of the stream)."""
+    if actor.role == "department" and case["state"] == "held":
+        return False  # theirs once the county has released it
     return may_read(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from agents.columns import Columns
 from tests.integration.casework_rig import TASK, Rig, key, rig, wait
 from tests.stack import own_hub
+from wire.reading import read_all
 from wire.settings import Settings
 
 
@@ -140,3 +142,32 @@ def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings) -> 
             assert (answer.status_code, answer.json()) == (202, {"asked": 2, "more": 0})
             wait(lambda: len(town.get("/v1/alerts").json()["items"]) == 7)
         published_once(made)
+
+
+def test_a_department_hears_of_held_tasks_once_they_are_released(hub: Settings) -> None:
+    narrow = hub.model_copy(update={"storm_limit": 2})
+    with rig(narrow, "casework", "projection", "tasks", "gateway") as made:
+        made.own()
+        for _ in range(4):
+            made.raise_(**TASK)
+        wait(lambda: made.redis.hlen(made.keys.standing) == 4)
+        with made.client("medical") as medical, made.client("county") as county:
+            shown = {c["id"] for c in medical.get("/v1/tasks", params={"state": "all"}).json()["items"]}
+            held = county.get("/v1/tasks", params={"state": "held"}).json()["items"]
+            assert (len(shown), len(held)) == (2, 2)
+            assert medical.get(f"/v1/tasks/{held[0]['id']}").status_code == 404
+            wait(lambda: told(made) >= shown)
+            assert told(made) == shown
+            answer = county.post("/v1/tasks/release", headers={"Idempotency-Key": "all-of-them"}, json={})
+            assert answer.json() == {"asked": 2, "more": 0}
+            wait(lambda: told(made) == shown | {c["id"] for c in held})
+
+
+def told(made: Rig) -> set[str]:
+    """Tasks that were published to the department."""
+    columns = Columns(made.registry)
+    frames = [
+        columns.frame("task.medical", b.keys, b.values, b.offsets)[0]
+        for b in read_all(made.settings, made.settings.topic("task.medical"))
+    ]
+    return {task_id for frame in frames for task_id in frame["task_id"]}
