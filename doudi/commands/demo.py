@@ -29,6 +29,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Equal seeds make equal counties")] = 7,
     home: Annotated[Path | None, typer.Option(help="Folder of the demo; it is cleared at each start")] = None,
     patience: Annotated[float, typer.Option(min=1, help="Longest wait for quiet, seconds (--once)")] = 180.0,
+    near: Annotated[bool, typer.Option("--near", help="Count near misses of each rule at the end (--once)")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder as it is at the end")] = False,
 ) -> None:
     """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""
@@ -40,7 +41,7 @@ def demo(
         # The demo installs for the machine that it finds: the stack and the departments need processors too.
         update["partitions"] = max(1, min(settings.partitions, (os.cpu_count() or 1) // 2))
     settings = settings.model_copy(update=update)
-    options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep, patience)
+    options = run.Options(people, rate or (500.0 if once else 5.0), seconds, seed, keep, patience, near)
     # Ctrl-C and SIGTERM end it in an orderly way, wherever it is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -8,11 +8,13 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,11 @@ import numpy as np
 import psycopg
 import redis
 
+from agents.opening import Place
+from agents.state import open_file
+from domain import nearness, rules
+from domain.households import HouseholdStage
+from domain.screening import PersonStage
 from doudi.demo import compare, databases, expected
 from doudi.demo.changes import Statement
 from doudi.demo.connecting import Connectors
@@ -52,6 +59,7 @@ class Options:
     seed: int = 7
     keep: bool = False
     patience_s: float = 180.0
+    near: bool = False
 
 
 @dataclass
@@ -80,7 +88,8 @@ class Demo:
 
 
 class Session:
-    """Starts stack, hub, county and connectors; stops all of it when left."""
+    """Starts stack, hub, county and connectors; stops all of it when left. ``at_rest``: done then, while the
+    files are there."""
 
     def __init__(self, settings: Settings, options: Options, say: Callable[[str], None], *, loud: bool) -> None:
         if not settings.namespace and (settings.kafka or settings.redis):
@@ -88,6 +97,7 @@ class Session:
             settings = settings.model_copy(update={"namespace": f"demo{secrets.token_hex(3)}."})
         self._settings, self._options, self._say, self._loud = settings, options, say, loud
         self._stack = ExitStack()
+        self.at_rest: Callable[[], None] | None = None
 
     def __enter__(self) -> Demo:
         try:
@@ -98,6 +108,8 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        if self.at_rest is not None:
+            self.at_rest()
         if not self._options.keep:
             shutil.rmtree(self._settings.home, ignore_errors=True)
 
@@ -210,7 +222,8 @@ class Result:
 
 def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Result:
     """Fixed load, steady phase, comparison. Raises NotQuiet when the hub does not come to rest."""
-    with Session(settings, options, say, loud=False) as demo:
+    session = Session(settings, options, say, loud=False)
+    with session as demo:
         load_s = first_load(demo, options.patience_s)
         load_records = demo.hub.published()
         say(f"first load: {load_records:,} records, quiet after {load_s:.1f} s")
@@ -224,7 +237,28 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
             f"{len(latencies)} of {len(written.began)} conditions timed"
         )
         compared = check(demo)
+        if options.near:
+            session.at_rest = partial(near_misses, demo.settings, say)
         return Result(options.people, demo.hub.published(), compared, written, tuple(latencies), load_s, load_records)
+
+
+def near_misses(settings: Settings, say: Callable[[str], None]) -> None:
+    """Say of each rule how many rows of facts it nearly stands for, once nobody holds the state."""
+    say("counting near misses")
+    book = rules.load(settings.rules)
+    found: Counter[str] = Counter()
+    for stage in (PersonStage(book), HouseholdStage(book)):
+        for partition in range(settings.partitions):
+            place = Place(settings.state_dir, f"{stage.name}-{partition}")
+            state = open_file(place.file(place.numbers()[-1]))
+            if state is None:
+                raise NotQuiet(
+                    "A state file is still held", str(place.folder), "run it again with --keep and look there"
+                )
+            with closing(state):
+                stage.create(state.con)
+                found.update(nearness.near_misses(state.con, stage, settings.region))
+    say("near misses by rule: " + ", ".join(f"{rule} {found[rule]}" for rule in sorted(book.rules)))
 
 
 def first_load(demo: Demo, patience_s: float) -> float:

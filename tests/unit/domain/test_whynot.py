@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from domain import trial
+from domain import nearness, trial
 from domain.rules import Case, RuleError, load
 from doudi.cli import app
 
@@ -134,3 +135,23 @@ def test_screen_writes_it_with_the_clear_number(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*asked, "R0l"])
     assert isinstance(done.exception, RuleError)
     assert "rule R0l is not known (do you mean R" in str(done.exception)
+
+
+def test_a_near_miss_lacks_one_condition() -> None:
+    def dibao(fen: int, start: date = date(2025, 1, 1)) -> tuple[str, Case]:
+        given = [
+            {"civil.roster": {"tier": "dibao", "start_on": start}},
+            {"medical.settlement": {"psn_part_amt_fen": fen, "setl_time": date(2026, 3, 1)}},
+        ]
+        case = {"say": "a bill", "day": date(2026, 6, 30), "given": given, "expect": {"state": "nothing"}}
+        return "R02", Case.model_validate(case)
+
+    cases = [dibao(500_000), dibao(499_999), dibao(500_001), dibao(100), dibao(600_000, date(2026, 7, 1))]
+    hub = trial.Trial(BOOK)
+    trial._play(hub, list(enumerate(case for _, case in cases)))
+    before = hub.connections[0].execute("select count(*) from person").fetchall()
+    near = nearness.near_misses(hub.connections[0], hub.stages[0])
+    assert near["R02"] == 3 + 1, "three below the line, one not yet of the tier"
+    assert near["R01"] == 4, "beyond the line of another tier"
+    assert hub.connections[0].execute("select count(*) from person").fetchall() == before
+    hub.close()
