@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from agents.columns import Columns
-from tests.integration.casework_rig import TASK, Rig, key, rig, wait
+from doudi.cli import app
+from doudi.embedded.hub import environment
+from tests.integration.casework_rig import TASK, TOWN, Rig, key, rig, wait
 from tests.stack import own_hub
 from wire.reading import read_all
 from wire.settings import Settings
@@ -171,3 +176,39 @@ def told(made: Rig) -> set[str]:
         for b in read_all(made.settings, made.settings.topic("task.medical"))
     ]
     return {task_id for frame in frames for task_id in frame["task_id"]}
+
+
+def test_outcomes_are_counted_by_rule(running: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment(running.settings).items():
+        monkeypatch.setenv(name, value)
+    for outcome in ("needs_aid", "needs_aid", "not_true"):
+        case = settled(running, running.raise_(rule="R05"))
+        command = {
+            "command_id": key(),
+            "case_id": case["case_id"],
+            "expected_version": 1,
+            "command": "close",
+            "outcome": outcome,
+            "actor": "wang",
+            "role": "township",
+            "department": "civil",
+            "division": TOWN,
+            "at": datetime.now(UTC),
+        }
+        running.publish(command, topic="hub.command")
+        wait(lambda case=case: running.document(case["case_id"])["state"] == "closed")
+    told = CliRunner().invoke(app, ["outcomes", "--rule", "R05", "--json"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    assert (found["rule"], found["checked"], found["found"]) == ("R05", 3, 2)
+    curve = CliRunner().invoke(app, ["outcomes", "--rule", "R05", "--curve", "self_pay_fen", "--json"])
+    assert json.loads(curve.stdout)["alerts"] == 3
+    for asked, words in (
+        (["--rule", "R99"], "no rule R99"),
+        (["--curve", "self_pay_fen"], "name the rule"),
+        (["--rule", "R05", "--curve", "age"], "not in the evidence of R05: "),
+    ):
+        refused = CliRunner().invoke(app, ["outcomes", *asked])
+        assert (refused.exit_code, words in " ".join(refused.output.split())) == (2, True), refused.output
+    none = CliRunner().invoke(app, ["outcomes", "--rule", "R42"])
+    assert (none.exit_code, "Nobody has closed such a case yet." in none.output) == (0, True)
