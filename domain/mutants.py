@@ -83,8 +83,7 @@ def outcome(rule: Rule, book: RuleBook) -> Outcome:
     rules = {m.changed.id: m.changed for m in all_of_it}
     for other in near:
         # who silences the rule silences its variants
-        heard = {m.changed.id for m in all_of_it if m.heard == other}
-        silenced = (*book.rules[other].inhibits, *(rules.keys() - heard)) if rule.id in book.rules[other].inhibits else ()
+        silenced = tuple(m.changed.id for m in all_of_it if other in book.inhibitors[rule.id] and other != m.heard)
         rules[other] = book.rules[other].model_copy(update={"inhibits": silenced})
     parameters = book.parameters | {p.id: p for m in all_of_it for p in m.parameters}
     tried = replace(book, rules=rules, parameters=parameters)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlglot import exp
 
 from domain.compile import parse, uses
 from domain.mutants import unknown_inputs
-from domain.rules import Case, Rule, RuleBook, load
+from domain.rules import Case, Expected, Rule, RuleBook, load
 
 BOOK = load()
 ROSTER = "civil.roster"
@@ -53,13 +54,25 @@ def can_end(rule: Rule, book: RuleBook) -> Iterator[str]:
 def looks_at_the_roster(rule: Rule, book: RuleBook) -> bool:
     """Whether a condition of the rule, or a threshold in it, is about who is on the roster."""
     trees = [parse(text) for text in (rule.when, rule.until, rule.done_when, rule.corrected_when)]
-    named = {column.name for tree in trees for column in tree.find_all(parse("a").__class__)}
+    named = {column.name for tree in trees for column in tree.find_all(exp.Column)}
     return bool(named & TIERS) or any(book.parameters[u.id].by_tier for tree in trees for u in uses(tree, book))
 
 
 def late(case: Case) -> bool:
     """Whether the roster's record is behind the others."""
     return any(ROSTER in record for record in case.then)
+
+
+def test_what_is_missing_is_named() -> None:
+    rule = BOOK.rules["R22"]
+    bare = rule.model_copy(update={"cases": (rule.cases[0].model_copy(update={"expect": Expected(state="standing")}),)})
+    assert list(missing(bare, BOOK)) == [
+        "the first case that fires does not expect its route: to, kind and deadline",
+        "two that expect nothing: the nearest value that does not fire; the wrong tier, region or date",
+        *(f"one that has ended with cause {c}" for c in ("fulfilled", "corrected", "superseded", "lapsed")),
+        "one that expects unknown; so it is with education.enrolment without stage",
+        "one that stands only once civil.roster has come behind the other records (in then)",
+    ]
 
 
 @pytest.mark.parametrize("rule", BOOK.rules.values(), ids=list(BOOK.rules))
