@@ -20,11 +20,12 @@ from domain.errors import Permanent
 from domain.parameters import Parameter, Source, Strict, Words
 
 Cause = Literal["fulfilled", "corrected", "superseded", "lapsed"]
+Kind = Literal["alert", "task"]
 RuleClass = Literal["entry", "exclusion", "entitlement"]
 LEVELS = ("yellow", "orange", "red")
 SHIPPED = Path(__file__).parents[1] / "rules"
 
-__all__ = ["Case", "Cause", "Deadline", "Expected", "Rule", "RuleBook", "RuleError", "Source", "load"]
+__all__ = ["Case", "Cause", "Deadline", "Expected", "Rule", "RuleBook", "RuleError", "Source", "Unnoticed", "load"]
 
 
 class RuleError(Permanent):
@@ -46,7 +47,10 @@ class Deadline(Strict):
 
 
 class Expected(Strict):
-    """What a case expects of its rule: standing, ended, unknown or nothing, and what is said of it."""
+    """What a case expects of its rule: standing, ended, unknown or nothing, and what is said of it.
+
+    ``to``, ``kind`` and ``deadline`` (working days) are the route: who has to act, how, and by when.
+    """
 
     state: Literal["standing", "ended", "unknown", "nothing"]
     cause: Cause | None = None
@@ -55,7 +59,17 @@ class Expected(Strict):
     level: str | None = None
     step: int | None = None
     tier: str | None = None
+    department: str | None = Field(None, alias="to")
+    kind: Kind | None = None
+    deadline_days: int | None = Field(None, alias="deadline")
     evidence: dict[str, Any] = Field(default_factory=dict)
+
+
+class Unnoticed(Strict):
+    """A small change to a rule that no case can notice, as ``doudi rules mutate`` words it, and why."""
+
+    change: str = Field(min_length=1)
+    why: Words
 
 
 class Case(Strict):
@@ -77,7 +91,7 @@ class Rule(Strict):
     version: int = Field(ge=1)
     title: Words
     rule_class: RuleClass = Field(alias="class")
-    kind: Literal["alert", "task"]
+    kind: Kind
     subject: Literal["person", "household"]
     facts: str
     when: str
@@ -97,6 +111,7 @@ class Rule(Strict):
     sources: tuple[Source, ...] = Field(min_length=1)
     explain: Words
     cases: tuple[Case, ...] = ()
+    unnoticed: tuple[Unnoticed, ...] = ()
 
     @property
     def title_zh(self) -> str:

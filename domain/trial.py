@@ -140,16 +140,6 @@ class Trial:
             ).fetchall()
         ]
 
-    def is_unknown(self, rule: str, subject_prefix: str) -> bool:
-        """Whether it cannot say of a subject (by the beginning of its key) whether a rule stands."""
-        return any(
-            con.execute(
-                "select count(*) from verdict where holds is null and rule = ? and starts_with(subject, ?)",
-                [rule, subject_prefix],
-            ).fetchall()[0][0]
-            for con in self.connections
-        )
-
     def why_not(self, rule: str, subjects: Iterable[str]) -> list[Answer]:
         """Why a rule does not stand for these subjects (see ``domain.whynot``)."""
         for stage, con in zip(self.stages, self.connections, strict=True):
@@ -188,27 +178,32 @@ def run(cases: Iterable[tuple[str, Case]], book: RuleBook) -> list[str]:
     """Try cases, each given with its rule's id. One answer each: empty as expected, else what came instead.
 
     Cases of the same days and coverage share one hub: each is about persons and households of its own.
+    A case that is asked of several rules is played once.
     """
-    tried = list(enumerate(cases))
-    answers = [""] * len(tried)
-    alike = groupby(sorted(tried, key=_setting), key=_setting)
-    for _, group in alike:
-        together = list(group)
+    tried = list(cases)
+    played = {id(case): (number, case) for number, (_, case) in enumerate(tried)}
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    unknown: set[tuple[str, int]] = set()
+    for _, group in groupby(sorted(played.values(), key=_setting), key=_setting):
         trial = Trial(book)
         try:
-            _play(trial, [(number, case) for number, (_, case) in together])
-            for number, (rule, case) in together:
-                mine = f"{number}-"
-                rows = [r for r in trial.published if r["rule"] == rule and r["subject_key"].startswith(mine)]
-                answers[number] = _differs(case.expect, rows, trial.is_unknown(rule, mine))
+            _play(trial, list(group))
+            for row in trial.published:
+                found.setdefault((row["rule"], _number(row)), []).append(row)
+            unknown |= {(row["rule"], _number(row)) for row in trial.unknown_rows()}
         finally:
             trial.close()
-    return answers
+    asked = [(rule, played[id(case)][0], case.expect) for rule, case in tried]
+    return [_differs(expect, found.get((rule, n), []), (rule, n) in unknown) for rule, n, expect in asked]
 
 
-def _setting(tried: tuple[int, tuple[str, Case]]) -> tuple[date, date, tuple[str, ...]]:
-    case = tried[1][1]
+def _setting(played: tuple[int, Case]) -> tuple[date, date, tuple[str, ...]]:
+    case = played[1]
     return case.day, case.then_day or case.day, case.uncovered
+
+
+def _number(row: Mapping[str, Any]) -> int:
+    return int(row["subject_key"].partition("-")[0])
 
 
 def _play(trial: Trial, cases: list[tuple[int, Case]]) -> None:
@@ -255,7 +250,7 @@ def _record(
 
 
 def _value(topic: str, name: str, value: Any) -> Any:
-    if isinstance(of_topic(topic).dtypes.get(name), pl.Datetime):
+    if value is not None and isinstance(of_topic(topic).dtypes.get(name), pl.Datetime):
         at = datetime.fromisoformat(value) if isinstance(value, str) else value
         return datetime(at.year, at.month, at.day, getattr(at, "hour", 0), getattr(at, "minute", 0), tzinfo=UTC)
     return value
