@@ -283,6 +283,6 @@ def _in_words(book: RuleBook, text: str, language: Language) -> str:
         if known is None:
             return found[0]
         of = "" if found["tier"] is None else shown(found["tier"] or "none", "tier", language)
-        return f"{getattr(known.title, language)}{f'({of})' if of else ''}"
+        return f"{getattr(known.title, language)}{f' ({of})' if of else ''}"
 
     return _NAME.sub(put, text)
