@@ -120,31 +120,36 @@ def explain(
     ``decided``: standing, unknown or nothing; ``agrees``: both say the same, in every word. ``conditions``: what
     the rule asks, each with ``met``, ``seen`` and ``otherwise`` (what would have made it different).
     """
-    rule = compiled.rule
     with stage.facts_of(con, [subject], division_default):
-        rows = [r for r in whynot.checked(con, compiled) if r.episode == episode]
         difference.ask(con, stage.compiled.values())
-        at = [rule.id, subject, episode]
-        standing = {of for (of,) in con.execute("select rule from said where holds").fetchall()}
-        con.execute(
-            f"insert into change (rule, subject, episode, {', '.join(CONTENT)}, holds, said, stood, stands) "
-            f"select rule, subject, episode, {', '.join(CONTENT)}, holds, true, true, coalesce(holds, false) "
-            "from hit where rule = ? and subject = ? and episode = ?",
-            at,
-        )
-        difference.trace(con, stage.book, [rule.id], stage.traces)
-        found = con.execute(_SAID).fetchall()
-        decided = con.execute(
-            f"select holds, {', '.join(CONTENT)} from verdict where rule = ? and subject = ? and episode = ?", at
-        ).fetchall()
-        now = con.execute(f"select holds, {', '.join(CONTENT)} from change").fetchall()
-        today = stage.today(con)
+        return explained(con, stage, compiled, subject, episode)
+
+
+def explained(con: Connection, stage: Screening, compiled: Compiled, subject: str, episode: str) -> dict[str, Any]:
+    """`explain` where the facts are filled already and the rules were asked of them (``difference.ask``)."""
+    rule, at = compiled.rule, [compiled.rule.id, subject, episode]
+    rows = [r for r in whynot.checked(con, compiled, subject) if r.episode == episode]
+    standing = {of for (of,) in con.execute("select rule from said where holds and subject = ?", [subject]).fetchall()}
+    con.execute("truncate change")
+    con.execute("truncate used")
+    con.execute(
+        f"insert into change (rule, subject, episode, {', '.join(CONTENT)}, holds, said, stood, stands) "
+        f"select rule, subject, episode, {', '.join(CONTENT)}, holds, true, true, coalesce(holds, false) "
+        "from hit where rule = ? and subject = ? and episode = ?",
+        at,
+    )
+    difference.trace(con, stage.book, [rule.id], stage.traces)
+    found = con.execute(_SAID).fetchall()
+    now = con.execute(f"select holds, {', '.join(CONTENT)} from change").fetchall()
+    decided = con.execute(
+        f"select holds, {', '.join(CONTENT)} from verdict where rule = ? and subject = ? and episode = ?", at
+    ).fetchall()
     said: dict[str, Any] = dict(zip(_WORDS, found[0], strict=True)) if found else {}
     evidence, thresholds, records = (json.loads(said.pop(c, "{}")) for c in ("evidence", "thresholds", "records"))
     if said:
         said |= {f"sentence_{w}": sentence(stage.book, rule, evidence, thresholds, w) for w in _LANGUAGES}
     return {
-        **_about(rule, stage, subject, today),
+        **_about(rule, stage, subject, stage.today(con)),
         "episode": episode,
         "stands": bool(said),
         "decided": "nothing" if not decided else "standing" if decided[0][0] else "unknown",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any, Literal
 
 import duckdb
@@ -77,6 +78,7 @@ class Answer:
     silenced_by: tuple[str, ...]
 
 
+@cache
 def conditions(compiled: Compiled) -> tuple[Condition, ...]:
     """What must all be met for a rule to stand: each conjunct of ``when`` and ``until``, neither done nor corrected."""
     rule = compiled.rule
@@ -95,23 +97,25 @@ def conditions(compiled: Compiled) -> tuple[Condition, ...]:
     return tuple(c for c in found if c.text not in ("true", "not (false)"))
 
 
-def checked(con: duckdb.DuckDBPyConnection, compiled: Compiled) -> list[Row]:
-    """Every condition of a rule for each row of its facts; within ``Screening.facts_of``."""
+def checked(con: duckdb.DuckDBPyConnection, compiled: Compiled, subject: str = "") -> list[Row]:
+    """Every condition of a rule for each row of its facts (``subject``: of one); within ``Screening.facts_of``."""
     asked = conditions(compiled)
     columns = [_columns(c.sql) for c in asked]
     named = {use.alias: name for use, name in compiled.names.items()}
     names = sorted({name for each in columns for name in each})
     wanted = [*(c.sql for c in asked), *(c.line or "null" for c in asked), *(f'"{name}"' for name in names)]
     rows = con.execute(
-        f"select {', '.join(['subject', 'episode', *wanted])} from {compiled.source} order by subject, episode"
+        f"select {', '.join(['subject', 'episode', *wanted])} from {compiled.source} "
+        "where subject = $1 or $1 = '' order by subject, episode",
+        [subject],
     ).fetchall()
     found = []
-    for subject, episode, *values in rows:
+    for whose, episode, *values in rows:
         met, lines = values[: len(asked)], values[len(asked) : 2 * len(asked)]
         seen = dict(zip(names, values[2 * len(asked) :], strict=True))
         found.append(
             Row(
-                subject,
+                whose,
                 episode,
                 tuple(
                     Checked(c.part, c.text, value, {named.get(name, name): seen[name] for name in looked}, line)
