@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -19,10 +20,12 @@ from agents.coding import Coder, Epochs, accepted, owned
 from agents.errors import StateAheadError
 from agents.outlet import Outlet
 from agents.state import PartitionState
+from domain.questions import LIFE
 from domain.stage import Stage
 from schemas import load
 from schemas.codec import decode
 from schemas.topics import names, of
+from wire.asking import QUESTION
 from wire.kafka import admin, fault
 from wire.reading import read_all
 from wire.registry import Registry
@@ -40,7 +43,7 @@ LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 class Acquired:
     """A partition that is ours from ``epoch`` on.
 
-    ``positions``: where to read each input (with its lanes). ``catch_up``: where each ends now, if
+    ``positions``: where to read each input (with its lanes) and the questions. ``catch_up``: where each ends now, if
     inputs are to be ingested silently up to there and everybody evaluated then; empty otherwise.
     """
 
@@ -93,6 +96,7 @@ class Ownership:
                 if topic in standing:
                     self._stage.adopt(con, topic, standing[topic])
             state.note({"epoch": mine_now, "seen": json.dumps(seen)})
+        positions[QUESTION] = self._still_asked(partition)
         return Acquired(mine_now, positions, ends if outdated else {})
 
     def _inputs(self, state: PartitionState, partition: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -114,6 +118,13 @@ class Ownership:
                 log.warning("%s-%d begins at %d, but %d was asked", name, partition, first[name], at)
             positions[name] = max(at, first[name])
         return positions, ends
+
+    def _still_asked(self, partition: int) -> int:
+        """Offset of the first question that somebody may still wait for."""
+        wanted = {QUESTION: TopicPartition(self._settings.topic(QUESTION), partition)}
+        since = int((datetime.now(UTC) - LIFE).timestamp() * 1000)
+        at = self._offsets(wanted, OffsetSpec.for_timestamp(since))[QUESTION]
+        return at if at >= 0 else self._offsets(wanted, LATEST)[QUESTION]
 
     def _offsets(self, wanted: Mapping[str, TopicPartition], spec: Any) -> dict[str, int]:
         futures = self._admin.list_offsets(dict.fromkeys(wanted.values(), spec), request_timeout=20)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from agents.slices import Slice
 from agents.state import PartitionState
 from agents.transport import BACKLOG, now
 from schemas.topics import of
+from wire.asking import QUESTION
 
 if TYPE_CHECKING:
     from agents.stage_runtime import Runtime
@@ -54,6 +55,7 @@ class Runner:
         self._live: deque[tuple[Slice, Done]] = deque()
         self._backlog: deque[tuple[Slice, Done]] = deque()
         self._heartbeats: deque[tuple[Slice, Done]] = deque()
+        self._questions: asyncio.Queue[tuple[Slice, Done] | None] = asyncio.Queue()
         self._turn_backlog = False
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
@@ -72,7 +74,9 @@ class Runner:
 
     def add(self, part: Slice, done: Done) -> None:
         """Queue a slice."""
-        if part.topic.endswith(BACKLOG):
+        if part.topic == QUESTION:
+            self._questions.put_nowait((part, done))
+        elif part.topic.endswith(BACKLOG):
             self._backlog.append((part, done))
         elif part.topic == HEARTBEAT:
             self._heartbeats.append((part, done))
@@ -117,7 +121,8 @@ class Runner:
             if acquired.catch_up:
                 await self._catch_up(acquired.catch_up)
                 self._runtime.consumer.settle(inputs)
-            await self._follow()
+            async with self._answering():
+                await self._follow()
         except NotOwner:
             log.info("%s: lost", self.name)
         except Exception as error:
@@ -241,6 +246,27 @@ class Runner:
         at = self._state.positions
         lanes = [of(t).backlog for t in self._runtime.stage.inputs if of(t).lanes]
         return not self._backlog and all(at.get(t, 0) >= self._runtime.highwater(self._tp(t)) for t in lanes)
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Answer questions beside the cycles; the one under way ends before the file may be handed over."""
+        task = asyncio.create_task(self._answer())
+        try:
+            yield
+        finally:
+            self._questions.put_nowait(None)
+            await task
+
+    async def _answer(self) -> None:
+        assert self._state is not None  # noqa: S101 - acquired
+        while self._owned and (asked := await self._questions.get()) is not None:
+            part, done = asked
+            try:
+                await self._runtime.answer(self._state, part, self.mine)
+            except Exception as error:
+                # Whoever asked hears nothing and asks again; what is decided does not hang on it.
+                log.warning("%s: questions stay unanswered: %s", self.name, type(error).__name__)
+            done()
 
     async def _cycle(self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False) -> None:
         runtime, state = self._runtime, self._state

@@ -17,13 +17,16 @@ from agents.cycle import Cycles
 from agents.metrics import Board
 from agents.outlet import Outlet
 from agents.ownership import Ownership
+from agents.questions import Answering, Questions
 from agents.runner import Done, Runner
 from agents.slices import Slice
 from agents.snapshots import Snapshots
 from agents.state import PartitionState
 from agents.transport import SliceApp, SliceConsumer
 from agents.watchman import Watchman
+from domain.questions import answer
 from domain.stage import Stage
+from wire.asking import ANSWER, QUESTION
 from wire.registry import Registry
 from wire.settings import Settings
 
@@ -33,22 +36,24 @@ THREADS = 2
 
 
 class Runtime:
-    """The stage of this process. ``app`` is the Faust app to run."""
+    """The stage of this process. ``app`` is the Faust app to run; ``answering`` answers questions from its state."""
 
-    def __init__(self, settings: Settings, stage: Stage, seal_key: bytes) -> None:
+    def __init__(self, settings: Settings, stage: Stage, seal_key: bytes, answering: Answering = answer) -> None:
         self.settings = settings
         self.stage = stage
         self.registry = Registry(settings.registry, settings.namespace)
         self.coder = Coder(self.registry, settings, seal_key)
-        self.coder.check(stage.inputs, stage.outputs)
+        self.coder.check((*stage.inputs, QUESTION), (*stage.outputs, ANSWER))
         self.outlet = Outlet(settings)
         self.snapshots = Snapshots(settings.snapshot_url)
         self.ownership = Ownership(settings, stage, self.coder, self.registry, self.outlet)
         self.cycles = Cycles(stage, self.coder, settings.region)
+        self.questions = Questions(stage, self.coder, self.outlet, settings.region, answering)
         self.last_live = 0.0
         self.watchman = Watchman(settings, stage.name)
         self._board = Board(settings, stage.name)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=stage.name)
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix=f"{stage.name}-questions")
         self._runners: dict[int, Runner] = {}
         self._kept: dict[int, PartitionState] = {}  # open files between a revocation and what follows
         self._ticker: asyncio.Task[None] | None = None
@@ -56,7 +61,7 @@ class Runtime:
         self.app: SliceApp = build(
             settings,
             stage.name,
-            stage.inputs,
+            (*stage.inputs, QUESTION),
             self._take,
             positions=self._assign,
             on_revoked=self._revoke,
@@ -67,6 +72,10 @@ class Runtime:
     async def work(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run something that blocks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+    async def answer(self, state: PartitionState, part: Slice, mine: Callable[[], bool]) -> None:
+        """Answer questions, in a thread that screening never waits for."""
+        await asyncio.get_running_loop().run_in_executor(self._desk, self.questions.serve, state, part, mine)
 
     async def _take(self, part: Slice, done: Done) -> None:
         """A slice from Faust: never blocks, the transport holds back what is too much."""

@@ -11,9 +11,11 @@ import pyarrow as pa  # noqa: F401
 
 from agents.app import die
 from agents.app import run as run_app
+from agents.questions import Answering
 from agents.stage_runtime import Runtime
 from domain import rules
 from domain.households import HouseholdStage
+from domain.questions import answer
 from domain.screening import PersonStage
 from domain.stage import Stage
 from wire.kafka import check_reachable
@@ -33,11 +35,11 @@ def run(name: str, settings: Settings) -> NoReturn:
     run_stage(stage, settings)
 
 
-def run_stage(stage: Stage, settings: Settings) -> NoReturn:
+def run_stage(stage: Stage, settings: Settings, answering: Answering = answer) -> NoReturn:
     """Run one stage until a signal ends it. Logging and settings are the caller's."""
     try:
         check_reachable(settings)
-        runtime = Runtime(settings, stage, Secrets.load(settings.secrets_dir).hub.public)
+        runtime = Runtime(settings, stage, Secrets.load(settings.secrets_dir).hub.public, answering)
     except Exception as error:
         die(error, stage.name)
     run_app(runtime.app, settings)

@@ -24,13 +24,17 @@ RECORDS = 20
 """A condition names at most so many of the records used, newest first."""
 
 
-def create(con: Connection, compiled: Iterable[Compiled]) -> None:
-    """Tables: ``verdict`` in the file; ``said``, ``hit``, ``change``, ``ending`` and ``used`` for one evaluation."""
+def create(con: Connection) -> None:
+    """Create the table ``verdict`` in the file, where absent."""
     con.execute(
         "create table if not exists verdict (rule varchar, subject varchar, episode varchar, holds boolean, "
         "step integer, level varchar, division varchar, tier varchar, household_key varchar, evidence varchar, "
         "thresholds varchar[], rule_version integer)"
     )
+
+
+def attach(con: Connection, compiled: Iterable[Compiled]) -> None:
+    """Create the temp tables of one evaluation: ``said``, ``hit``, ``change``, ``ending`` and ``used``."""
     con.execute("create or replace temp table hit as from verdict limit 0")
     con.execute("create or replace temp table said as select rule, subject, episode, holds from verdict limit 0")
     con.execute(f"create or replace temp table change as {_change()} limit 0")

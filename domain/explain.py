@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from domain.parameters import Words
 from domain.rulelint import FIELD
 from domain.rules import Rule, RuleBook
 from domain.tiers import TITLES
@@ -72,6 +73,29 @@ def sentence(
         return shown(facts.get(name), column.unit if column else "", language)
 
     return FIELD.sub(lambda m: put(m[1]), getattr(rule.explain, language))
+
+
+def fact(book: RuleBook, name: str, value: Any) -> dict[str, Any]:
+    """A fact as people read it: name, label_zh, label_en, value, text (Chinese), text_en."""
+    column = book.columns.get(name)
+    return _labelled(name, column.title if column else None, value, column.unit if column else "")
+
+
+def threshold(book: RuleBook, name: str, value: Any) -> dict[str, Any]:
+    """A value of a parameter as people read it, in the same shape."""
+    parameter = book.parameters.get(name.partition("(")[0])
+    return _labelled(name, parameter.title if parameter else None, value, parameter.unit if parameter else "")
+
+
+def _labelled(name: str, title: Words | None, value: Any, unit: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label_zh": title.zh if title else name,
+        "label_en": title.en if title else name,
+        "value": value,
+        "text": shown(value, unit, "zh"),
+        "text_en": shown(value, unit, "en"),
+    }
 
 
 def shown(value: Any, unit: str, language: Language) -> str:

@@ -65,7 +65,6 @@ class Screening:
 
     def create(self, con: Connection) -> None:
         """Create tables and indexes where absent, and the temp tables of this connection."""
-        con.execute(f"set dynamic_or_filter_threshold = {FEW}")
         for kept in self.kept.values():
             kept.create(con)
         con.execute("create table if not exists clock (day date)")
@@ -73,15 +72,21 @@ class Screening:
             "create table if not exists heartbeat (source varchar, topic varchar, division_prefix varchar, "
             "source_epoch integer, seq bigint, covers_from date, complete boolean)"
         )
+        difference.create(con)
+        self.attach(con)
+        for view in self.forwarded:
+            view.create(con)
+
+    def attach(self, con: Connection) -> None:
+        """Create what a connection needs of its own to look at tables that are there; changes none of them."""
+        con.execute(f"set dynamic_or_filter_threshold = {FEW}")
         con.execute("create temp table if not exists touched (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
         facts.create(con, self.name, self.kept)
-        self._define(con)
-        difference.create(con, self.compiled.values())
-        for view in self.forwarded:
-            view.create(con)
+        self._define(con, self.today(con))
+        difference.attach(con, self.compiled.values())
 
     # ------------------------------------------------------------------ in
 
@@ -139,7 +144,7 @@ class Screening:
             con, "select (select max(day) from clock), count(*), max(caused_at) from pending"
         ).fetchall()
         if pending:
-            self._define(con)
+            self._define(con, today)
             run(con, "truncate pending")
         if today is not None:
             for _ in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
@@ -147,9 +152,9 @@ class Screening:
         run(con, "truncate touched")
         return {topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()}
 
-    def _define(self, con: Connection) -> None:
+    def _define(self, con: Connection, day: date | None) -> None:
         """Tell facts and rules the day and what the feeds cover on it."""
-        today = self.today(con) or date.min
+        today = day or date.min
         coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
         for statement in facts.macros(today.isoformat(), coverage):
             con.execute(statement)
@@ -198,11 +203,18 @@ class Screening:
             run(con, f"truncate {table}")
 
     @contextmanager
-    def facts_of(self, con: Connection, subjects: Iterable[str], division_default: str) -> Iterator[None]:
-        """Fill the facts of these subjects to be looked at, between cycles; afterwards they are empty again."""
+    def facts_of(
+        self, con: Connection, subjects: Iterable[str], division_default: str, day: date | None = None
+    ) -> Iterator[None]:
+        """Fill the facts of these subjects to be looked at, between cycles; afterwards they are empty again.
+
+        ``day``: another day than the stage's, for which the records kept are looked at.
+        """
         asked = list(subjects)
         con.execute("begin")
         try:
+            if day is not None:
+                self._define(con, day)
             con.execute("truncate subjects")
             con.execute("insert into subjects select unnest(?::varchar[]), timestamp '2000-01-01', false", [asked])
             expect(con, len(asked))
@@ -210,6 +222,8 @@ class Screening:
             yield
         finally:
             con.execute("rollback")
+            if day is not None:
+                forget(con)
 
     def _known(self, con: Connection) -> set[str]:
         """Which of the tables of what was said and published speak of the ``subjects``."""

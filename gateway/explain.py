@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from domain.explain import Language, sentence, shown
+from domain.explain import Language, fact, sentence, shown, threshold
 from domain.rules import RuleBook
 
 
@@ -57,7 +57,7 @@ class Explainer:
             "tier_en": shown(held["tier"] or "none", "tier", "en"),
             "episode": held["episode"],
             "as_of": held["as_of"],
-            "facts": [self._fact(n, v) for n, v in evidence.items() if not n.endswith("_key")],
+            "facts": [fact(self.rules, n, v) for n, v in evidence.items() if not n.endswith("_key")],
             "thresholds": [self._threshold(n, v) for n, v in thresholds.items()],
             "legal": self.legal(held["rule"]),
             "records": [
@@ -75,28 +75,9 @@ class Explainer:
         rule = self.rules.rules.get(rule_id)
         return sentence(self.rules, rule, evidence, thresholds, language) if rule else rule_id
 
-    def _fact(self, name: str, value: Any) -> dict[str, Any]:
-        column = self.rules.columns.get(name)
-        unit = column.unit if column else ""
-        return {
-            "name": name,
-            "label_zh": column.title.zh if column else name,
-            "label_en": column.title.en if column else name,
-            "value": value,
-            "text": shown(value, unit, "zh"),
-            "text_en": shown(value, unit, "en"),
-        }
-
     def _threshold(self, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-        parameter = self.rules.parameters.get(name)
-        unit = parameter.unit if parameter else ""
         return {
-            "name": name,
-            "label_zh": parameter.title.zh if parameter else name,
-            "label_en": parameter.title.en if parameter else name,
-            "value": found.get("value"),
-            "text": shown(found.get("value"), unit, "zh"),
-            "text_en": shown(found.get("value"), unit, "en"),
+            **threshold(self.rules, name, found.get("value")),
             "from": found.get("from"),
             "region": found.get("region"),
             "source": found.get("source"),

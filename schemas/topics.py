@@ -175,6 +175,25 @@ HUB_TOPICS = (
         ("screening", "households"),
         "every",
     ),
+    _hub(
+        "hub.question",
+        "question_id",
+        "gateway and command line",
+        "state",
+        1,
+        "Questions about decisions, to whoever holds the subject's records",
+        ("screening", "households"),
+        "subject_key",
+    ),
+    _hub(
+        "hub.answer",
+        "question_id",
+        "screening and households",
+        "one",
+        1,
+        "Answers to questions, computed from state",
+        ("gateway and command line",),
+    ),
     _hub("hub.audit", "audit_id", "gateway", "one", "forever", "Who opened or did what", ("auditors",)),
 )
 

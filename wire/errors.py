@@ -5,6 +5,7 @@ WireError
 ├── KafkaRefused         permanent  the broker refuses the user, the password or an access
 ├── TopicMismatch        permanent  a topic exists with another number of partitions
 ├── DeliveryFailed       transient  a message was not acknowledged
+├── NoAnswer             transient  nobody answered a question in time
 ├── RegistryUnreachable  transient  the schema registry does not answer, or answers with a fault of its own
 ├── RegistryRefused      permanent  the registry refuses the login or the request
 ├── Incompatible         permanent  a schema that would break readers or writers
@@ -44,6 +45,13 @@ class DeliveryFailed(WireError):
     """A message was not acknowledged."""
 
     code = "delivery_failed"
+    family = "transient"
+
+
+class NoAnswer(WireError):
+    """Nobody answered a question in time."""
+
+    code = "no_answer"
     family = "transient"
 
 

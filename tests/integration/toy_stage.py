@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from domain.questions import Reply
 from domain.stage import Stamp
 from schemas import load
 
@@ -176,6 +177,21 @@ def member(person: str, total: int, stamp: Stamp) -> dict[str, Any]:
     }
 
 
+def answer(con: duckdb.DuckDBPyConnection, stage: Any, question: Mapping[str, Any], _: str) -> Reply:
+    """What a person has paid. ``slow``: the question takes a while; ``broken``: it fails."""
+    if question["rule"] == "broken":
+        raise RuntimeError(stage.name)
+    if question["rule"] == "slow":
+        time.sleep(5)
+    person = question["subject_key"]
+    ((total,),) = con.execute(
+        "SELECT sum(amount) FILTER (NOT gone) FROM (SELECT record, arg_max(amount, (version, lane)) amount, "
+        "arg_max(gone, (version, lane)) gone FROM bill WHERE person = ? GROUP BY record)",
+        [person],
+    ).fetchall()
+    return Reply({"total": int(total or 0)})
+
+
 def bills(rows: Iterable[tuple[str, str, int, int, str]]) -> pl.DataFrame:
     """Settlements of (person, record, version, amount in fen, op)."""
     moment = datetime.now(UTC)
@@ -211,4 +227,4 @@ if __name__ == "__main__":
         logging.getLogger(quiet).setLevel(logging.WARNING)
     logging.info("toy worker starts at %.1f", time.time())
     version = sys.argv[1] if len(sys.argv) > 1 else "toy-1"
-    run_stage(ToyStage(version, LIMIT if version == "toy-1" else LIMIT // 2), settings)
+    run_stage(ToyStage(version, LIMIT if version == "toy-1" else LIMIT // 2), settings, answer)
