@@ -181,13 +181,13 @@ def run(cases: Iterable[tuple[str, Case]], book: RuleBook) -> list[str]:
     A case that is asked of several rules is played once.
     """
     tried = list(cases)
-    played = {id(case): (number, case) for number, (_, case) in enumerate(tried)}
+    played = {id(each[1]): (number, each) for number, each in enumerate(tried)}
     found: dict[tuple[str, int], list[dict[str, Any]]] = {}
     unknown: set[tuple[str, int]] = set()
     for _, group in groupby(sorted(played.values(), key=_setting), key=_setting):
         trial = Trial(book)
         try:
-            _play(trial, list(group))
+            _play(trial, [(number, case) for number, (_, case) in group])
             for row in trial.published:
                 found.setdefault((row["rule"], _number(row)), []).append(row)
             unknown |= {(row["rule"], _number(row)) for row in trial.unknown_rows()}
@@ -197,8 +197,8 @@ def run(cases: Iterable[tuple[str, Case]], book: RuleBook) -> list[str]:
     return [_differs(expect, found.get((rule, n), []), (rule, n) in unknown) for rule, n, expect in asked]
 
 
-def _setting(played: tuple[int, Case]) -> tuple[date, date, tuple[str, ...]]:
-    case = played[1]
+def _setting(tried: tuple[int, tuple[str, Case]]) -> tuple[date, date, tuple[str, ...]]:
+    case = tried[1][1]
     return case.day, case.then_day or case.day, case.uncovered
 
 

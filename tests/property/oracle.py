@@ -563,9 +563,9 @@ def of_work(p: Person) -> dict[Key, Row]:
         past = not (alive and status == "employed" and dibao and days <= 90)
         found["R30", p.key, key] = Row(both(wage, not past), not dibao, past, False, ("yellow", j["wage_fen"]))
         aided, known = p.aided_since(j["since_on"], ("temporary_aid",)), bool(p.tier) or bool(p.entries)
-        past = not (alive and out and days <= 180 and known)
+        past = not (alive and out and days <= 180)
         found["R31", p.key, key] = Row(
-            both(able, days >= 90, not past, no(either(status == "employed", aided))),
+            both(able, known, days >= 90, not past, no(either(status == "employed", aided))),
             status == "employed" or bool(aided),
             past,
             False,

@@ -112,8 +112,8 @@ GALLERY: list[tuple[str, str, str, str]] = [
     ),
     (
         R13,
-        "expect: {state: standing, episode: c1",
-        "expect: {state: standing, cause: lapsed, episode: c1",
+        "expect: {state: standing, to: civil",
+        "expect: {state: standing, cause: lapsed, to: civil",
         "civil/R13.yaml: cases[1]: an ending has a cause and nothing else has one; add or remove expect.cause",
     ),
     (
