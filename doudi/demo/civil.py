@@ -50,9 +50,21 @@ def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Data
     return entries.with_columns(
         start_date=back(today, age),
         end_date=pl.when(pl.Series(exited)).then(back(today, gone)),
+        taper_until=pl.lit(None, pl.Date),
+        verify_date=pl.lit(None, pl.Date),
         exit_reason=pl.when(pl.Series(exited)).then(pl.lit("01")),
         deleted=pl.lit(False),
-    ).select("person", "tier_code", "status", "start_date", "end_date", "exit_reason", "deleted")
+    ).select(
+        "person",
+        "tier_code",
+        "status",
+        "start_date",
+        "end_date",
+        "taper_until",
+        "verify_date",
+        "exit_reason",
+        "deleted",
+    )
 
 
 def on_roster(roster: pl.DataFrame) -> pl.Series:

@@ -61,6 +61,7 @@ PLACES = [
     "civil.check",
 ]
 LATE_DAYS = 31
+JIANCE_ABOLISHED = date(2031, 1, 1)
 Key = tuple[str, str, str]
 
 
@@ -122,9 +123,21 @@ def within(start: date | None, end: date | None, day: date) -> bool:
 
 def entry_in_force(e: dict[str, Any], day: date) -> bool:
     """An entry of the roster counts on a day."""
-    if e["tier"] not in ORDER or not within(e["start_on"], e["end_on"], day):
+    if e["tier"] not in ORDER or (e["tier"] == "jiance" and day >= JIANCE_ABOLISHED):
         return False
-    return e["status"] == "active" or (e["status"] == "exited" and e["end_on"] is not None and e["end_on"] > day)
+    left = left_on(e)
+    if e["start_on"] is None or e["start_on"] > day:
+        return False
+    if e["status"] == "active" and left is None:
+        return True
+    return e["status"] in ("active", "exited") and left is not None and left > day
+
+
+def left_on(e: dict[str, Any]) -> date | None:
+    """The day from which an entry that was left, or will be, counts no more: the end of its taper if that is later."""
+    if e["end_on"] is None and e["status"] != "exited":
+        return None
+    return max((d for d in (e["end_on"], e["taper_until"]) if d is not None), default=None)
 
 
 def both(*parts: bool | None) -> bool | None:
@@ -198,7 +211,8 @@ class Person:
 
     def _division(self) -> str:
         for topic in PLACES:
-            placed = [r for r in self.hub.of(topic, self.key) if r["division"]]
+            looked_at = [r for r in self.hub.of(topic, self.key) if topic != "civil.check" or r["authorisation"]]
+            placed = [r for r in looked_at if r["division"]]
             if placed:
                 return str(max((r["occurred_at"], r["record_id"], r["division"]) for r in placed)[-1])
         return ""
@@ -314,7 +328,7 @@ def rows_of(p: Person) -> dict[Key, Row]:
         then = {
             e["tier"]
             for e in p.entries
-            if e["status"] in ("active", "exited") and within(e["start_on"], e["end_on"], d["event_on"])
+            if e["status"] in ("active", "exited") and within(e["start_on"], left_on(e), d["event_on"])
         }
         funeral: bool | None = any(
             b["benefit"] == "funeral_subsidy" and b["status"] != "stopped" for b in p.benefits
@@ -378,7 +392,8 @@ def of_entries(p: Person) -> dict[Key, Row]:
         found["R11", p.key, e["record_id"]] = Row(
             both(not past, no(p.insured)), bool(p.insured), past, False, ("yellow", e["tier"])
         )
-        recent = None if e["end_on"] is None else (p.today - e["end_on"]).days <= 90
+        left = left_on(e)
+        recent = None if left is None else (p.today - left).days <= 90
         ended = e["tier"] == "tekun" and e["status"] == "exited" and not in_force
         found["R38", p.key, e["record_id"]] = Row(
             both(ended, no(p.on_roster), recent, not dead),
