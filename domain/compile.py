@@ -39,6 +39,7 @@ FUNCTIONS = frozenset(
         "month",
         "make_date",
         "date_diff",
+        "datediff",
         "date_from_parts",
         "as_of",
         "local_day",

@@ -293,6 +293,20 @@ FROM entry e
 WHERE e.tier = 'tekun' AND e.status = 'exited' AND NOT e.in_force AND e.days_out <= 90
   AND e.id NOT IN (SELECT id FROM tier_now) AND e.id NOT IN (SELECT id FROM dead);
 
+-- R30T: a taper that ends within 30 days or has ended, unless the person was reviewed in the 30 days before its end.
+INSERT INTO expected
+SELECT 'R30T', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
+FROM entry e CROSS JOIN clock
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead) AND e.taper_until - today <= 30
+  AND (e.verify_date IS NULL OR e.taper_until - e.verify_date > 30);
+
+-- R30V: not reviewed for a year; for half a year in two of the tiers. Without any day of review nobody can say.
+INSERT INTO expected
+SELECT 'R30V', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
+FROM entry e CROSS JOIN clock
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead)
+  AND today - e.verify_date >= CASE WHEN e.tier IN ('gangxing', 'jiance') THEN 183 ELSE 365 END;
+
 -- R34, R42: in custody or gone from the county, and something is still paid or the roster still lists the person.
 INSERT INTO expected
 SELECT CASE h.event WHEN '收押' THEN 'R34' ELSE 'R42' END, h.id, h.record_no,

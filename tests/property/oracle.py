@@ -42,7 +42,7 @@ SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
     *("R34", "R35", "R37", "R38", "R41", "R42"),
-    *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R31", "R39"),
+    *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R30T", "R30V", "R31", "R39"),
 }
 INCOME = 2_311_900
 LASTING = ("dibao", "tekun", "living_subsidy", "care_subsidy")
@@ -391,6 +391,18 @@ def of_entries(p: Person) -> dict[Key, Row]:
         past = not in_force or dead
         found["R11", p.key, e["record_id"]] = Row(
             both(not past, no(p.insured)), bool(p.insured), past, False, ("yellow", e["tier"])
+        )
+        taper, verified = e["taper_until"], e["verified_on"]
+        near = taper is not None and (taper - p.today).days <= 30
+        seen_to = taper is not None and verified is not None and (taper - verified).days <= 30
+        done = taper is not None and (not near or seen_to)
+        found["R30T", p.key, e["record_id"]] = Row(
+            both(near, not done, in_force), done, not in_force, False, ("yellow", e["tier"])
+        )
+        ago = None if verified is None else (p.today - verified).days
+        due = None if ago is None else ago >= (183 if e["tier"] in ("gangxing", "jiance") else 365)
+        found["R30V", p.key, e["record_id"]] = Row(
+            both(due, in_force), due is False, not in_force, False, ("yellow", e["tier"])
         )
         left = left_on(e)
         recent = None if left is None else (p.today - left).days <= 90

@@ -329,7 +329,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R09": lambda e: (e["entry_tier"],),
                 "R10": lambda e: (e["mark_tier"],),
                 **dict.fromkeys(("R13", "R14", "R14S", "R15"), lambda e: (e["grade"],)),
-                **dict.fromkeys(("R11", "R38"), lambda e: (e["entry_tier"],)),
+                **dict.fromkeys(("R11", "R30T", "R30V", "R38"), lambda e: (e["entry_tier"],)),
                 **dict.fromkeys(("R07", "R12"), lambda e: (e["stay_fen"],)),
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
