@@ -39,6 +39,7 @@ FUNCTIONS = frozenset(
         "month",
         "make_date",
         "date_diff",
+        "datediff",
         "date_from_parts",
         "as_of",
         "local_day",
@@ -107,6 +108,11 @@ class Compiled:
         return f"'{self.rule.level}'" if self.rule.level in LEVELS else self.sql(self.rule.level)
 
     @cached_property
+    def proposed(self) -> str:
+        """SQL of the tier for which whoever the rule finds should be examined; empty for none."""
+        return self.sql(self.rule.proposed) if self.rule.proposed else ""
+
+    @cached_property
     def used(self) -> tuple[Used, ...]:
         """The parameters that decide the rule, in order of appearance."""
         r = self.rule
@@ -118,6 +124,7 @@ class Compiled:
             r.until,
             r.corrected_when,
             "true" if r.level in LEVELS else r.level,
+            r.proposed or "true",
         )
         for text in texts:
             for use in uses(_with_step(parse(text), r), self.book):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from domain.parameters import Words
+from domain.parameters import Parameter, Words
 from domain.rulelint import FIELD
-from domain.rules import Rule, RuleBook
+from domain.rules import Column, Rule, RuleBook
 from domain.tiers import TITLES
+from domain.whynot import Checked
 
 Language = Literal["zh", "en"]
 _WORDS = {
@@ -49,6 +51,11 @@ _UNITS = {
 _YES_NO = {True: ("是", "yes"), False: ("否", "no")}
 _NOTHING = ("无", "none")
 _BETWEEN = ("、", ", ")
+_THEN: dict[Language, str] = {"zh": "；", "en": "; "}
+_COLON: dict[Language, str] = {"zh": "：", "en": ": "}
+_UNKNOWN: dict[Language, str] = {"zh": "未知", "en": "unknown"}
+_NAME = re.compile(r"'[^']*'|\b[A-Za-z][A-Za-z0-9_]*\b")
+_JOINED = {"not": "非", "and": "且", "or": "或"}
 
 
 def sentence(
@@ -96,6 +103,31 @@ def _labelled(name: str, title: Words | None, value: Any, unit: str) -> dict[str
         "text": shown(value, unit, "zh"),
         "text_en": shown(value, unit, "en"),
     }
+
+
+def unmet(book: RuleBook, condition: Checked, language: Language) -> str:
+    """A condition that fails or that nobody can say, in the titles of what it looks at, with their values."""
+
+    def known(name: str) -> Column | Parameter | None:
+        return book.columns.get(name) or book.parameters.get(name)
+
+    def titled(word: str) -> str:
+        if found := known(word):
+            return str(getattr(found.title, language))
+        if word.lower() in _JOINED:
+            return _JOINED[word.lower()] if language == "zh" else word.lower()
+        return word
+
+    def valued(name: str, value: Any) -> str:
+        found = known(name.partition("(")[0])
+        text = _UNKNOWN[language] if value is None else shown(value, found.unit if found else "", language)
+        return f"{titled(name.partition('(')[0])}{_COLON[language]}{text}"
+
+    text = _NAME.sub(lambda m: titled(m[0]), condition.text)
+    seen = _THEN[language].join(valued(name, value) for name, value in condition.seen.items())
+    if language == "zh":
+        return f"{'无法确认' if condition.unknown else '不符合'}“{text}”（{seen}）"
+    return f"{'nobody can say' if condition.unknown else 'not met'} “{text}” ({seen})"
 
 
 def shown(value: Any, unit: str, language: Language) -> str:

@@ -170,6 +170,8 @@ def _expressions(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "step", rule.step
     if rule.level not in LEVELS:
         yield "level", rule.level
+    if rule.proposed:
+        yield "proposes", rule.proposed
 
 
 def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[str]:
@@ -200,6 +202,8 @@ def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterat
         con.execute("create or replace temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
         con.execute(f"explain {compiling.said(rule.facts, rules)}").fetchall()
         con.execute(f"explain {compiling.content(rule.facts, rules)}").fetchall()
+        if rule.proposed:
+            con.execute(f"explain select tier_place({rules[0].proposed}) from {rules[0].source}").fetchall()
     except duckdb.Error as error:
         yield f"the database refuses the rule ({str(error).splitlines()[0]}); mend the types that it names"
 

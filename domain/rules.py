@@ -18,6 +18,7 @@ from pydantic import Field
 from domain import facts
 from domain.errors import Permanent
 from domain.parameters import Parameter, Source, Strict, Words
+from domain.tiers import TIERS
 
 Cause = Literal["fulfilled", "corrected", "superseded", "lapsed"]
 Kind = Literal["alert", "task"]
@@ -102,6 +103,7 @@ class Rule(Strict):
     inhibits: tuple[str, ...] = ()
     step: str = "1"
     level: str
+    proposes: str = ""
     department: str = Field(alias="to")
     closes: frozenset[Cause]
     deadline: Deadline
@@ -122,6 +124,11 @@ class Rule(Strict):
     def title_en(self) -> str:
         """Title in English."""
         return self.title.en
+
+    @property
+    def proposed(self) -> str:
+        """SQL expression of the tier for which whoever the rule finds should be examined; empty for none."""
+        return f"'{self.proposes}'" if self.proposes in TIERS else self.proposes
 
     @property
     def deadline_days(self) -> int:
@@ -167,6 +174,12 @@ class RuleBook:
     def of_stage(self, stage: str) -> tuple[Rule, ...]:
         """The rules over the facts of a stage, by id."""
         return tuple(rule for rule in self.rules.values() if self.shapes[rule.facts].stage == stage)
+
+    @property
+    def tier_kept(self) -> str:
+        """SQL over ``tier``, ``division`` and ``law_on``: 0 where the law no longer has the tier on that day."""
+        kept = self.parameters.get("tier_kept")
+        return kept.value_sql("tier") if kept else "null"
 
     @cached_property
     def inhibitors(self) -> dict[str, tuple[str, ...]]:

@@ -156,7 +156,7 @@ class Screening:
         """Tell facts and rules the day and what the feeds cover on it."""
         today = day or date.min
         coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
-        for statement in facts.macros(today.isoformat(), coverage):
+        for statement in facts.macros(today.isoformat(), coverage, self.book.tier_kept):
             con.execute(statement)
         forget(con)
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from wire.settings import Settings
 
-MODULES = ("stack", "run", "connect", "demo", "screen", "rules", "ask", "outcomes", "keys")
+MODULES = ("stack", "run", "connect", "demo", "screen", "roster", "rules", "ask", "outcomes", "keys")
 """Modules of doudi/commands, in the order of `doudi --help`. They import what is heavy only when a command
 runs."""
 

@@ -99,6 +99,7 @@ def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
             ("形式 / kind", {"alert": "预警 / alert", "task": "待办 / task"}[rule.kind]),
             ("对象 / about", f"{shape.title.zh} / {shape.title.en} (`{rule.facts}`)"),
             ("级别 / level", level),
+            *([("建议类别 / proposes", f"`{rule.proposes}`")] if rule.proposes else []),
             ("时限 / deadline", _deadline(rule)),
             ("需要的数据 / needs", ", ".join(f"`{topic}`" for topic in rule.needs)),
             *_links(rule),

@@ -112,9 +112,9 @@ def _replayed(trial: Trial, load: Load, as_of: date) -> Iterator[dict[str, Any]]
 # ---------------------------------------------------------------------- in
 
 
-def read(folder: Path, as_of: date) -> Load:
-    """Everything in a folder. Raises BadFiles with all mistakes found."""
-    load, problems = Load(), []
+def read(folder: Path, as_of: date, key: bytes | None = None) -> Load:
+    """Everything in a folder, under a key of this run's own unless one is given. Raises BadFiles with all mistakes."""
+    load, problems = Load(key) if key else Load(), []
     if not folder.is_dir():
         raise BadFiles([f"{folder}: no such folder; give the folder that holds <topic>.csv or <topic>.jsonl"])
     known = {topic.name for topic in DEPARTMENT_TOPICS}

@@ -11,6 +11,8 @@ CREATE TABLE IF NOT EXISTS low_income_member (
     status text,
     start_date date,
     end_date date,
+    taper_until date,
+    verify_date date,
     exit_reason text,
     division char(12),
     deleted boolean NOT NULL DEFAULT false,

@@ -71,6 +71,8 @@ ROSTER: Final = Mapping(
         "status": code("status", ("active", "exited", "refused")),
         "start_on": day("start_date"),
         "end_on": day("end_date"),
+        "taper_until": day("taper_until"),
+        "verified_on": day("verify_date"),
         "exit_reason": _exit_reason("exit_reason"),
     },
 )

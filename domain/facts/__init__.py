@@ -78,10 +78,11 @@ def _driver(tree: exp.Expr, inner: dict[str, exp.Expr]) -> str:
     return _driver(inner[table.name], inner) if table.name in inner else table.name
 
 
-def macros(day: str, coverage: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """SQL that defines ``as_of()`` and ``covered(topic, division)`` until they are defined anew.
+def macros(day: str, coverage: Iterable[tuple[str, str]], tier_kept: str = "null") -> tuple[str, ...]:
+    """SQL that defines ``as_of()``, ``covered(topic, division)`` and ``tier_kept(tier, division, law_on)`` anew.
 
-    ``day``: ISO date for which is asked; ``coverage``: (topic, division prefix) in force on that day.
+    ``day``: ISO date for which is asked; ``coverage``: (topic, division prefix) in force on that day;
+    ``tier_kept``: SQL over the macro's arguments, 0 where the law no longer has the tier on that day.
     """
     by_topic: dict[str, list[str]] = {}
     for topic, prefix in coverage:
@@ -91,6 +92,7 @@ def macros(day: str, coverage: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return (
         f"create or replace temp macro as_of() as date '{day}'",
         f"create or replace temp macro covered(topic, division) as {covered}",
+        f"create or replace temp macro tier_kept(tier, division, law_on) as coalesce({tier_kept}, 1) = 1",
     )
 
 

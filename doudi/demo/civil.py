@@ -47,12 +47,27 @@ def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Data
     age = np.where(rng.random(n) < 0.08, rng.integers(0, 60, n), rng.integers(60, 1500, n))
     age[exited] += 400
     gone = rng.integers(0, 300, n)
+    # Of their own, so that what chance brings else stays as it is: reviewed in time, but for one in a hundred.
+    apart = rng.spawn(1)[0]
+    seen = apart.integers(0, 180, n) + 365 * (apart.random(n) < 0.01)
     return entries.with_columns(
         start_date=back(today, age),
         end_date=pl.when(pl.Series(exited)).then(back(today, gone)),
+        taper_until=pl.lit(None, pl.Date),
+        verify_date=back(today, np.minimum(age, seen)),
         exit_reason=pl.when(pl.Series(exited)).then(pl.lit("01")),
         deleted=pl.lit(False),
-    ).select("person", "tier_code", "status", "start_date", "end_date", "exit_reason", "deleted")
+    ).select(
+        "person",
+        "tier_code",
+        "status",
+        "start_date",
+        "end_date",
+        "taper_until",
+        "verify_date",
+        "exit_reason",
+        "deleted",
+    )
 
 
 def on_roster(roster: pl.DataFrame) -> pl.Series:

@@ -202,6 +202,8 @@ def _roster(rows: pl.DataFrame) -> pl.DataFrame:
         "status",
         "start_date",
         "end_date",
+        "taper_until",
+        "verify_date",
         "exit_reason",
         "division",
         "deleted",

@@ -29,7 +29,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     situations = (
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
-        *(_schools, _work, _homesteads, _means, _losses),
+        *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews),
     )
     for turn in range(each):
         for situation in situations:
@@ -362,3 +362,24 @@ def _losses(scene: Scene, turn: int) -> None:
         house = f"HX{turn:05d}{suffix}"
         scene.home(scene.job("dibao", "unemployed"), house)
         scene.home(scene.job("", status), house)
+
+
+def _tapers(scene: Scene, _: int) -> None:
+    """A taper that ends in thirty days, in one more, today and yesterday; reviewed in time and before."""
+    for taper, verified, end, status in (
+        (-30, None, None, "active"),
+        (-31, None, None, "active"),
+        (1, None, None, "active"),
+        (-1, None, 300, "exited"),
+        (0, None, 300, "exited"),
+        (-15, 15, None, "active"),
+        (-15, 16, None, "active"),
+    ):
+        scene.entry(scene.someone(), "dibao", taper=taper, verified=verified, end=end, status=status)
+
+
+def _reviews(scene: Scene, _: int) -> None:
+    """Reviewed a year ago, a day less; half a year ago by tier; somebody who left."""
+    for tier, verified in (("dibao", 365), ("dibao", 364), ("gangxing", 183), ("jiance", 182), ("qita", 183)):
+        scene.entry(scene.someone(), tier, verified=verified)
+    scene.entry(scene.someone(), "dibao", verified=380, end=0, status="exited")

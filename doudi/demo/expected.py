@@ -39,8 +39,8 @@ QUERIES: dict[str, dict[str, str]] = {
         "disabled_card": "SELECT card_no, certno, category, grade, status, valid_until FROM disabled_card",
     },
     "civil": {
-        "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, deleted"
-        " FROM low_income_member",
+        "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, taper_until,"
+        " verify_date, deleted FROM low_income_member",
         "household_member": "SELECT member_id, household_no, id_number, is_head, joined_on, left_on, deleted"
         " FROM household_member",
         "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, amount, deleted"
@@ -96,6 +96,8 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "status": pl.String,
         "start_date": pl.Date,
         "end_date": pl.Date,
+        "taper_until": pl.Date,
+        "verify_date": pl.Date,
         "deleted": pl.Boolean,
     },
     "household_member": {

@@ -62,11 +62,19 @@ CREATE OR REPLACE TABLE precedence AS
 SELECT * FROM (VALUES ('tekun', 1), ('dibao', 2), ('bianyuan', 3), ('gangxing', 4), ('jiance', 5), ('qita', 6))
     AS p(tier, place);
 
+-- Who leaves with a taper (渐退) counts until the taper ends. 防止返贫监测对象 is no tier from 2031 on.
 CREATE OR REPLACE TABLE entry AS
-SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.end_date, m.status, today - m.end_date AS days_out,
-       (m.status = 'active' OR (m.status = 'exited' AND m.end_date > today))
-       AND m.start_date <= today AND (m.end_date IS NULL OR m.end_date > today) AS in_force
-FROM low_income_member m, clock, spelling s
+WITH m AS (
+    SELECT *, CASE WHEN taper_until > end_date OR (status = 'exited' AND end_date IS NULL) THEN taper_until
+                   ELSE end_date END AS out_date
+    FROM low_income_member
+)
+SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.out_date, m.status, today - m.out_date AS days_out,
+       m.taper_until, m.verify_date,
+       (m.status = 'active' OR (m.status = 'exited' AND m.out_date > today))
+       AND m.start_date <= today AND (m.out_date IS NULL OR m.out_date > today)
+       AND NOT (m.tier_code = 'jiance' AND today >= DATE '2031-01-01') AS in_force
+FROM m, clock, spelling s
 WHERE s.raw = m.id_number AND s.id IS NOT NULL AND NOT coalesce(m.deleted, false);
 
 CREATE OR REPLACE TABLE tier_now AS
@@ -200,7 +208,7 @@ SELECT 'R32F', d.id, d.record_no, 'yellow', 'civil', 'task', NULL
 FROM dead d
 WHERE EXISTS (SELECT 1 FROM entry e WHERE e.id = d.id AND e.tier IN ('tekun', 'dibao')
                 AND e.status IN ('active', 'exited') AND e.start_date <= d.event_on
-                AND (e.end_date IS NULL OR e.end_date > d.event_on))
+                AND (e.out_date IS NULL OR e.out_date > d.event_on))
   AND d.id NOT IN (SELECT id FROM gift WHERE code = 'funeral_subsidy' AND status <> 'stopped');
 
 -- R05, R06: the year's self-pay against the rural income per head of 2024, 23,119 yuan: half of it for the
@@ -300,6 +308,20 @@ SELECT 'R38', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
 FROM entry e
 WHERE e.tier = 'tekun' AND e.status = 'exited' AND NOT e.in_force AND e.days_out <= 90
   AND e.id NOT IN (SELECT id FROM tier_now) AND e.id NOT IN (SELECT id FROM dead);
+
+-- R30T: a taper that ends within 30 days or has ended, unless the person was reviewed in the 30 days before its end.
+INSERT INTO expected
+SELECT 'R30T', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
+FROM entry e CROSS JOIN clock
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead) AND e.taper_until - today <= 30
+  AND (e.verify_date IS NULL OR e.taper_until - e.verify_date > 30);
+
+-- R30V: not reviewed for a year; for half a year in two of the tiers. Without any day of review nobody can say.
+INSERT INTO expected
+SELECT 'R30V', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
+FROM entry e CROSS JOIN clock
+WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead)
+  AND today - e.verify_date >= CASE WHEN e.tier IN ('gangxing', 'jiance') THEN 183 ELSE 365 END;
 
 -- R34, R42: in custody or gone from the county, and something is still paid or the roster still lists the person.
 INSERT INTO expected

@@ -16,6 +16,8 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "status": pl.String,
         "start_date": pl.Date,
         "end_date": pl.Date,
+        "taper_until": pl.Date,
+        "verify_date": pl.Date,
         "exit_reason": pl.String,
         "deleted": pl.Boolean,
     },
@@ -134,6 +136,8 @@ class Scene:
         *,
         start: int = 400,
         end: int | None = None,
+        taper: int | None = None,
+        verified: int | None = None,
         status: str = "active",
         deleted: bool = False,
     ) -> None:
@@ -144,6 +148,8 @@ class Scene:
                 "status": status,
                 "start_date": self.day(start),
                 "end_date": None if end is None else self.day(end),
+                "taper_until": None if taper is None else self.day(taper),
+                "verify_date": None if verified is None else self.day(verified),
                 "exit_reason": None if end is None else "01",
                 "deleted": deleted,
             }

@@ -41,8 +41,30 @@ TAKERS = {
 SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
-    *("R34", "R35", "R37", "R38", "R41", "R42", "R43", "R44"),
-    *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R31", "R39"),
+    *(
+        "R19",
+        "R20",
+        "R21",
+        "R22",
+        "R23",
+        "R24",
+        "R26",
+        "R27",
+        "R29",
+        "R30",
+        "R30T",
+        "R30V",
+        "R31",
+        "R34",
+        "R35",
+        "R37",
+        "R38",
+        "R39",
+        "R41",
+        "R42",
+        "R43",
+        "R44",
+    ),
 }
 INCOME = 2_311_900
 LASTING = ("dibao", "tekun", "living_subsidy", "care_subsidy")
@@ -61,6 +83,7 @@ PLACES = [
     "civil.check",
 ]
 LATE_DAYS = 31
+JIANCE_ABOLISHED = date(2031, 1, 1)
 Key = tuple[str, str, str]
 
 
@@ -122,9 +145,21 @@ def within(start: date | None, end: date | None, day: date) -> bool:
 
 def entry_in_force(e: dict[str, Any], day: date) -> bool:
     """An entry of the roster counts on a day."""
-    if e["tier"] not in ORDER or not within(e["start_on"], e["end_on"], day):
+    if e["tier"] not in ORDER or (e["tier"] == "jiance" and day >= JIANCE_ABOLISHED):
         return False
-    return e["status"] == "active" or (e["status"] == "exited" and e["end_on"] is not None and e["end_on"] > day)
+    left = left_on(e)
+    if e["start_on"] is None or e["start_on"] > day:
+        return False
+    if e["status"] == "active" and left is None:
+        return True
+    return e["status"] in ("active", "exited") and left is not None and left > day
+
+
+def left_on(e: dict[str, Any]) -> date | None:
+    """The day from which an entry that was left, or will be, counts no more: the end of its taper if that is later."""
+    if e["end_on"] is None and e["status"] != "exited":
+        return None
+    return max((d for d in (e["end_on"], e["taper_until"]) if d is not None), default=None)
 
 
 def both(*parts: bool | None) -> bool | None:
@@ -198,7 +233,8 @@ class Person:
 
     def _division(self) -> str:
         for topic in PLACES:
-            placed = [r for r in self.hub.of(topic, self.key) if r["division"]]
+            looked_at = [r for r in self.hub.of(topic, self.key) if topic != "civil.check" or r["authorisation"]]
+            placed = [r for r in looked_at if r["division"]]
             if placed:
                 return str(max((r["occurred_at"], r["record_id"], r["division"]) for r in placed)[-1])
         return ""
@@ -323,7 +359,7 @@ def rows_of(p: Person) -> dict[Key, Row]:
         then = {
             e["tier"]
             for e in p.entries
-            if e["status"] in ("active", "exited") and within(e["start_on"], e["end_on"], d["event_on"])
+            if e["status"] in ("active", "exited") and within(e["start_on"], left_on(e), d["event_on"])
         }
         funeral: bool | None = any(
             b["benefit"] == "funeral_subsidy" and b["status"] != "stopped" for b in p.benefits
@@ -387,7 +423,20 @@ def of_entries(p: Person) -> dict[Key, Row]:
         found["R11", p.key, e["record_id"]] = Row(
             both(not past, no(p.insured)), bool(p.insured), past, False, ("yellow", e["tier"])
         )
-        recent = None if e["end_on"] is None else (p.today - e["end_on"]).days <= 90
+        taper, verified = e["taper_until"], e["verified_on"]
+        near = taper is not None and (taper - p.today).days <= 30
+        seen_to = taper is not None and verified is not None and (taper - verified).days <= 30
+        done = taper is not None and (not near or seen_to)
+        found["R30T", p.key, e["record_id"]] = Row(
+            both(near, not done, in_force), done, not in_force, False, ("yellow", e["tier"])
+        )
+        ago = None if verified is None else (p.today - verified).days
+        due = None if ago is None else ago >= (183 if e["tier"] in ("gangxing", "jiance") else 365)
+        found["R30V", p.key, e["record_id"]] = Row(
+            both(due, in_force), due is False, not in_force, False, ("yellow", e["tier"])
+        )
+        left = left_on(e)
+        recent = None if left is None else (p.today - left).days <= 90
         ended = e["tier"] == "tekun" and e["status"] == "exited" and not in_force
         found["R38", p.key, e["record_id"]] = Row(
             both(ended, no(p.on_roster), recent, not dead),

@@ -9,7 +9,8 @@ left join (
     select d.person_key, d.record_id, distinct_list(list(e.tier)) as tiers
     from life_event d join entry e using (person_key)
     where e.status in ('active', 'exited') and e.start_on <= d.event_on
-      and (e.end_on is null or e.end_on > d.event_on)
+      and (e.left_on is null or e.left_on > d.event_on)
+      and tier_kept(e.tier, coalesce(nullif(e.division, ''), '{division_default}'), d.event_on)
     group by all
 ) h using (person_key, record_id)
 where d.event = 'death'

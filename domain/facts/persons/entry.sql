@@ -1,6 +1,14 @@
--- Entries of the roster (civil.roster). An entry that was left counts until the day it was left.
-select {envelope}, tier, status, start_on, end_on,
-       coalesce(tier_place(tier) is not null
-                and (status = 'active' or (status = 'exited' and end_on > as_of()))
-                and start_on <= as_of() and (end_on is null or end_on > as_of()), false) as in_force
-from {civil.roster}
+-- Entries of the roster (civil.roster). An entry that was left counts until the day it was left, one that tapers off
+-- until the taper ends. listed: by the entry itself; in_force: and the law still has the tier.
+with said as (
+    select {envelope}, tier, status, start_on, end_on, taper_until, verified_on,
+           case when end_on is not null or status = 'exited' then greatest(end_on, taper_until) end as left_on
+    from {civil.roster}
+), dated as (
+    select *, coalesce(tier_place(tier) is not null and start_on <= as_of()
+                       and (left_on > as_of() or (left_on is null and status = 'active'))
+                       and status in ('active', 'exited'), false) as listed
+    from said
+)
+select *, listed and tier_kept(tier, coalesce(nullif(division, ''), '{division_default}'), as_of()) as in_force
+from dated

@@ -545,6 +545,34 @@ def test_custody_moves_accidents_and_the_end_of_destitute_support() -> None:
     assert standing(found, "R38", today=date(2027, 1, 31)) == []
 
 
+def test_tapers_and_reviews() -> None:
+    days = {"taper_until": date(2026, 12, 22), "verify_date": date(2026, 11, 21)}  # 30 days on, and 31 before that
+    found = tables(
+        low_income_member=[
+            entry(A, "dibao", **days),
+            entry(B, "dibao", taper_until=date(2026, 12, 23)),
+            entry(C, "tekun", end="2026-01-01", status="exited", taper_until=date(2026, 12, 1)),
+            entry(D, "dibao", **{**days, "verify_date": date(2026, 11, 22)}),
+            entry(B, "jiance", verify_date=date(2026, 5, 23)),
+            entry(C, "qita", verify_date=date(2025, 11, 23)),
+            entry(D, "qita", verify_date=date(2025, 11, 22)),
+        ]
+    )
+    assert [r[1:3] for r in standing(found, "R30T")] == [(A, "Edibao2025-01-01"), (C, "Etekun2025-01-01")]
+    assert [r[1:3] for r in standing(found, "R30V")] == [(B, "Ejiance2025-01-01"), (D, "Eqita2025-01-01")]
+    # who tapers off is on the roster until the end
+    assert [r[1] for r in standing(found, "R11") if r[2].startswith("Etekun")] == [C]
+    later = standing(found, "R11", "R30T", today=date(2026, 12, 1))
+    assert [r[:2] for r in later if r[2].startswith("Etekun")] == []
+    assert [r[1] for r in later if r[0] == "R30T"] == [A, B]
+
+
+def test_the_tier_that_is_abolished_counts_no_more() -> None:
+    found = tables(low_income_member=[entry(A, "jiance"), entry(B, "qita")])
+    assert [r[1] for r in standing(found, "R11", today=date(2030, 12, 31))] == [A, B]
+    assert [r[1] for r in standing(found, "R11", today=date(2031, 1, 1))] == [B]
+
+
 def pupil(who: str, stage: str, **more: Any) -> dict[str, Any]:
     start = {"student_no": f"T{who}{stage}", "certno": who, "stage": stage, "status": "enrolled", "deleted": False}
     return {**start, "enrol_date": date(2026, 9, 1), "absent_days": 0, **more}

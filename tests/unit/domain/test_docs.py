@@ -10,8 +10,8 @@ from domain.parameters import LAW_FROM
 from domain.rules import Rule
 
 PAGE = (Path(__file__).parents[3] / "docs" / "adding-a-rule.md").read_text(encoding="utf-8")
-BY_OTHER_NAMES = {"array_contains", "array_size", "date_from_parts"}
-"""How the parser calls list_contains, len and make_date."""
+BY_OTHER_NAMES = {"array_contains", "array_size", "date_from_parts", "datediff"}
+"""How the parser calls list_contains, len, make_date and date_diff."""
 
 
 def test_every_function_that_a_rule_may_call_is_listed() -> None:
