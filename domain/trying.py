@@ -177,7 +177,8 @@ def _needed(stage: str, roots: Iterable[str]) -> list[Fact]:
                 ahead.append(RELATIONS.driver)
     # Those over a topic first, and of these those that others forward last.
     return sorted(
-        (fact for fact in facts.load(stage) if fact.name in found), key=lambda f: (not f.topic, f.topic.startswith("hub."))
+        (fact for fact in facts.load(stage) if fact.name in found),
+        key=lambda f: (not f.topic, f.topic.startswith("hub.")),
     )
 
 
@@ -228,7 +229,9 @@ class Attempt:
 
     def __init__(self, con: Connection, records: Records, change: Change) -> None:
         if not change.changed:
-            raise TryError("nothing that decides is changed; give a file that says something else than the book in force")
+            raise TryError(
+                "nothing that decides is changed; give a file that says something else than the book in force"
+            )
         self.con = con
         self.records = records
         self.change = change
@@ -405,7 +408,11 @@ class Attempt:
                         self.con.execute(f"create or replace view {fact.name} as {sql}")
                     continue
                 columns = ", ".join(c for c in facts.columns(stage)[fact.name] if c in self._asked_of(stage, fact))
-                mine = " where subject in (select subject from subjects)" if stage == PERSONS and fact.name in shapes else ""
+                mine = (
+                    " where subject in (select subject from subjects)"
+                    if stage == PERSONS and fact.name in shapes
+                    else ""
+                )
                 self.con.execute(f"create or replace table {fact.name} as select {columns} from ({sql}){mine}")
 
     def _asked_of(self, stage: str, fact: Fact) -> set[str]:
@@ -461,7 +468,8 @@ def answer(attempt: Attempt, asked: Sequence[date], pseudonym: Callable[[str], s
     """
     con, change = attempt.con, attempt.change
     con.execute(
-        "create table differing as " + " union all ".join(
+        "create table differing as "
+        + " union all ".join(
             f"select '{sign}' as sign, * exclude (side) from (from event where side = '{mine}') "
             f"anti join (from event where side = '{other}') other using ({_EVENT})"
             for sign, mine, other in (("more", "after", "before"), ("fewer", "before", "after"))
@@ -535,7 +543,11 @@ def _record_of(change: Change, rule: str) -> str:
 
 
 def _places(con: Connection) -> list[dict[str, Any]]:
-    columns = ("town", "tier", *(f"{what}_{sign}" for what in ("stood", "begun", "ended") for sign in ("more", "fewer")))
+    columns = (
+        "town",
+        "tier",
+        *(f"{what}_{sign}" for what in ("stood", "begun", "ended") for sign in ("more", "fewer")),
+    )
     counts = ", ".join(
         f"count(*) filter (what = '{what}' and sign = '{sign}')"
         for what in ("stood", "begun", "ended")

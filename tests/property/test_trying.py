@@ -128,7 +128,9 @@ def changes(chance: random.Random) -> list[tuple[str, RuleBook]]:
             found.append((f"{rule.id} without {parts[n]}", dataclasses.replace(BOOK, rules={**others, rule.id: mine})))
     for parameter in BOOK.parameters.values():
         for n, value in enumerate(parameter.values):
-            values = [v.model_copy(update={"value": v.value // 2}) if m == n else v for m, v in enumerate(parameter.values)]
+            values = [
+                v.model_copy(update={"value": v.value // 2}) if m == n else v for m, v in enumerate(parameter.values)
+            ]
             halved = parameter.model_copy(update={"values": tuple(values)})
             book = dataclasses.replace(BOOK, parameters={**BOOK.parameters, parameter.id: halved})
             if Change(BOOK, book).changed:
