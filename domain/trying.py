@@ -8,7 +8,7 @@ only what the change touches is asked. Nothing is published, and the records are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -193,7 +193,7 @@ def _topic_of(stage: str, fact: str) -> str:
 class _Known(Kept):
     """Records of a topic of which the current versions are laid out, as far as they are known on the day."""
 
-    def current(self, selected: str, columns: Iterable[str]) -> str:  # noqa: ARG002 - everybody selected is laid out
+    def current(self, selected: str, columns: Iterable[str]) -> str:
         """SQL of columns of the current rows."""
         if self.topic == RELATIONS.topic:
             return f"(select {', '.join(columns)} from ({RELATIONS.now}))"
@@ -244,6 +244,7 @@ class Attempt:
         self.needed = {PERSONS: _needed(PERSONS, roots)}
         if self.households:
             self.needed[HOUSEHOLDS] = _needed(HOUSEHOLDS, {c.rule.facts for c in change.rules(HOUSEHOLDS)})
+        self.statements = tuple(self._statements())
         self.topics = sorted({f.topic for f in self.needed[PERSONS] if f.topic and not f.topic.startswith("hub.")})
 
     # ------------------------------------------------------------------ records
@@ -261,8 +262,8 @@ class Attempt:
             self._take(topic)
             table = facts.kept_of(PERSONS)[topic].table
             ((some,),) = con.execute(
-                f"select count(*) from (select known_on from once_{table} union all select known_on from again_{table}) "
-                "where known_on between ? and ?",
+                f"select count(*) from (select known_on from once_{table} union all "
+                f"select known_on from again_{table}) where known_on between ? and ?",
                 [since, until],
             ).fetchall()
             within += some
@@ -359,7 +360,7 @@ class Attempt:
             "what varchar, cause varchar, superseded_by varchar, division varchar, tier varchar, level varchar)"
         )
         self._on(asked[0])
-        self._facts(create=True)
+        self._facts()
         for side, cursor in self.cursors.items():
             con.execute(f"create schema {side}")
             cursor.execute(f"set search_path = '{side},main'")
@@ -391,29 +392,32 @@ class Attempt:
             folded = kept.current(f"select {kept.subject} from {kept.table}", shown)
             self.con.execute(
                 f"create or replace view current_{kept.table} as select *{placed} from ("
-                f"select {names} from once_{kept.table} where known_on <= date '{day}' union all select * from {folded})"
+                f"select {names} from once_{kept.table} where known_on <= date '{day}' "
+                f"union all select * from {folded})"
             )
 
-    def _facts(self, *, create: bool = False) -> None:
-        """The facts of the day, each with the columns that somebody asks for."""
+    def _facts(self) -> None:
+        """The facts of the day."""
+        for statement in self.statements:
+            self.con.execute(statement)
+
+    def _statements(self) -> Iterator[str]:
+        """SQL that makes each fact anew with the columns that somebody asks for; a view where it is asked once."""
         for stage, needed in self.needed.items():
             known = {topic: _Known(topic) for topic in facts.kept_of(stage)}
             shapes = {c.rule.facts for c in self.change.rules(stage)}
             for fact in needed:
                 sql = fact.over(known, "", self.records.division_default)
-                if fact.topic or (fact.view and fact.name not in shapes):
-                    if fact.topic == MEMBERS.topic:
-                        self.con.execute(f"create or replace table {fact.name} as {sql}")
-                    elif create:
-                        self.con.execute(f"create or replace view {fact.name} as {sql}")
-                    continue
-                columns = ", ".join(c for c in facts.columns(stage)[fact.name] if c in self._asked_of(stage, fact))
-                mine = (
-                    " where subject in (select subject from subjects)"
-                    if stage == PERSONS and fact.name in shapes
-                    else ""
-                )
-                self.con.execute(f"create or replace table {fact.name} as select {columns} from ({sql}){mine}")
+                if fact.topic == MEMBERS.topic:
+                    yield f"create or replace table {fact.name} as {sql}"
+                elif fact.topic or (fact.view and fact.name not in shapes):
+                    yield f"create or replace view {fact.name} as {sql}"
+                else:
+                    asked = self._asked_of(stage, fact)
+                    columns = ", ".join(c for c in facts.columns(stage)[fact.name] if c in asked)
+                    only = stage == PERSONS and fact.name in shapes
+                    mine = " where subject in (select subject from subjects)" if only else ""
+                    yield f"create or replace table {fact.name} as select {columns} from ({sql}){mine}"
 
     def _asked_of(self, stage: str, fact: Fact) -> set[str]:
         names = set(_ALWAYS)

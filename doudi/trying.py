@@ -95,8 +95,8 @@ def copies(folder: Path, partitions: int) -> list[Path]:
     missing = [str(n) for n in range(partitions) if n not in newest]
     if missing:
         raise NoRecords(
-            f"{folder}: no copy of the persons' state of partition {', '.join(missing)} of {partitions}; give the folder "
-            f"of the snapshots (DOUDI_SNAPSHOTS), which workers write every DOUDI_SNAPSHOT_MINUTES minutes"
+            f"{folder}: no copy of the persons' state of partition {', '.join(missing)} of {partitions}; give the "
+            f"folder of the snapshots (DOUDI_SNAPSHOTS), which workers write every DOUDI_SNAPSHOT_MINUTES minutes"
         )
     return [newest[n] for n in sorted(newest)]
 
@@ -165,7 +165,10 @@ def of_files(folder: Path, until: date, region: str) -> Iterator[tuple[duckdb.Du
 def _database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory with all processors; what does not fit goes to a folder of its own, without clear IDs."""
     with tempfile.TemporaryDirectory(prefix="doudi-try-") as spill:
-        settings = {"temp_directory": spill, "preserve_insertion_order": False}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": spill,
+            "preserve_insertion_order": False,
+        }
         with closing(duckdb.connect(config=settings)) as con:
             yield con
 
@@ -240,9 +243,10 @@ def _text(found: dict[str, Any]) -> Iterator[str]:
         yield from ("", "举例（化名，每次不同） / examples (pseudonyms of this run only)")
         for e in found["examples"]:
             cause = f" {' / '.join(CAUSES[e['cause']])}" if e["cause"] else ""
+            seen = (e["who"], e["day"], e["episode"], e["town"], e["tier"] or tiers.OFF_ROSTER, e["level"])
             yield (
                 f"  {e['rule']} {' / '.join(SIGNS[e['sign']])} {' / '.join(WHAT[e['what']])}{cause}: "
-                f"{e['who']} {e['day']} {e['episode']} {e['town']} {e['tier'] or tiers.OFF_ROSTER} {e['level'] or ''}".rstrip()
+                f"{' '.join(str(part) for part in seen if part)}"
             )
     v = found["visits"]
     if v["villages"]:
