@@ -34,7 +34,9 @@ Figures = dict[str, Any]
 
 _CHANCE = "((hash({0}, {1}) % 1000000007) / 1000000007.0)"
 """A number between 0 and 1 from a running number and what it is for."""
-_TIER = "case when i % 10 < 6 then 'dibao' when i % 10 < 8 then 'bianyuan' when i % 10 < 9 then 'jiance' else 'tekun' end"
+_TIER = (
+    "case when i % 10 < 6 then 'dibao' when i % 10 < 8 then 'bianyuan' when i % 10 < 9 then 'jiance' else 'tekun' end"
+)
 _ENTERED = f"make_date({YEAR} - 1 - i % 5, 1 + i % 12, 1 + i % 28)"
 
 
@@ -65,7 +67,7 @@ def topics(people: int, records: int) -> dict[str, tuple[str, dict[str, str]]]:
     listed = int(people * ROSTER_SHARE)
     first_load = f"timestamp '{YEAR - 1}-06-01' + to_days((i % 150)::integer)"
     within = f"timestamp '{YEAR}-01-01' + to_seconds(({_u('n', 1)} * 31500000)::bigint)"
-    everybody, roster = f"select range as n, range as i from range({people})", f"select range as n, range as i from range({listed})"
+    everybody, roster = (f"select range as n, range as i from range({count})" for count in (people, listed))
     amount = f"exp(9.2 + 1.5 * sqrt(-2 * ln({_u('n', 2)} + 1e-9)) * cos(2 * pi() * {_u('n', 3)}))::bigint"
     settlements = max(0, records - people - 3 * listed - listed // 3)
     # One in twenty is a later version of an earlier record, and of the same person.
@@ -208,10 +210,12 @@ def _timed(folder: Path, file: Path, say: Callable[[str], None]) -> Figures:
         (folder / "err").open("w+") as err,
         subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **settings}) as child,
     ):
-        process, most = psutil.Process(child.pid), 0
+        process, most, busy = psutil.Process(child.pid), 0, 0.0
         while child.poll() is None:
             try:
                 most = max(most, process.memory_info().rss)
+                times = process.cpu_times()
+                busy = times.user + times.system
             except psutil.NoSuchProcess:
                 break
             time.sleep(0.2)
@@ -223,14 +227,16 @@ def _timed(folder: Path, file: Path, say: Callable[[str], None]) -> Figures:
         answer = json.load(out)
     result = {
         "seconds": round(seconds, 1),
+        "cpu_s": round(busy, 1),
         "memory_gb": round(most / 2**30, 2),
         "concerned": answer["concerned"],
         "days": len(answer["days"]),
         "rules": {
-            r["rule"]: {sign: r[sign]["stood"] + r[sign]["begun"] for sign in ("more", "fewer")} for r in answer["rules"]
+            r["rule"]: {sign: r[sign]["stood"] + r[sign]["begun"] for sign in ("more", "fewer")}
+            for r in answer["rules"]
         },
     }
-    say(f"rules try {file.name}: {result['seconds']} s, {result['memory_gb']} GB")
+    say(f"rules try {file.name}: {result['seconds']} s, {result['cpu_s']} s of processors, {result['memory_gb']} GB")
     return result
 
 
