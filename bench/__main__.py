@@ -1,6 +1,6 @@
 """``make bench``: all measurements in one run on one broker; figures and ratios to build/bench/results.json.
 
-``python -m bench [--records N] [--peer-records N] [--kills]``. Timings here are noisy: read ratios.
+``python -m bench [--records N] [--peer-records N] [--no-try] [--no-kills]``. Timings here are noisy: read ratios.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from bench import kills, latency
+from bench import kills, latency, trying
 from bench.data import Load, roster, settlements
 from bench.load import day, prepare, publish
 from doudi.embedded.hub import environment
@@ -51,6 +51,8 @@ def main() -> None:
             found["stateful"] = stateful(settings, arguments)
             found["end_to_end"] = latency.end_to_end(settings, Load(PEOPLE, arguments.records), say)
             found["steady"] = latency.steady(settings, say)
+        if not arguments.no_try:
+            found["try"] = trying.figures(say)
         ok = True
         if not arguments.no_kills:
             plan = kills.Plan(seed=arguments.seed or int(time.time()))
@@ -80,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument("--records", type=int, default=1_000_000, help="records for Doudi")
     options.add_argument("--peer-records", type=int, default=60_000, help="records for the peers, which are slow")
+    options.add_argument("--no-try", action="store_true", help="leave `doudi rules try` over 10 million records out")
     options.add_argument("--no-kills", action="store_true", help="leave the kill test out")
     options.add_argument("--seed", type=int, default=0, help="of the kill test; 0: by the clock, and printed")
     return options

@@ -110,7 +110,7 @@ class Screening:
             con.execute("insert into pending values (?)", [_utc(latest["sent_at"])])
 
     def _heartbeat(self, con: Connection, frame: pl.DataFrame) -> None:
-        before = self._covered(con)
+        before = self.covered(con)
         rows = stream(frame)  # noqa: F841 - read by the SQL
         con.execute(
             "insert into heartbeat "
@@ -120,7 +120,7 @@ class Screening:
             "delete from heartbeat where rowid not in (select arg_max(rowid, row(source_epoch, seq)) from heartbeat "
             "group by source, topic, division_prefix)"
         )
-        if self._covered(con) != before:
+        if self.covered(con) != before:
             sent_at: datetime = frame.sort("sent_at")["sent_at"][-1]
             con.execute("insert into pending values (?)", [_utc(sent_at)])
 
@@ -130,7 +130,8 @@ class Screening:
         return rows[0][0] if rows else None
 
     @staticmethod
-    def _covered(con: Connection) -> list[tuple[str, str, date]]:
+    def covered(con: Connection) -> list[tuple[str, str, date]]:
+        """Topic, division prefix, and the day from which a feed covers it."""
         return con.execute(
             "select topic, division_prefix, min(covers_from) from heartbeat where complete group by all order by all"
         ).fetchall()
@@ -155,7 +156,7 @@ class Screening:
     def _define(self, con: Connection, day: date | None) -> None:
         """Tell facts and rules the day and what the feeds cover on it."""
         today = day or date.min
-        coverage = [(topic, prefix) for topic, prefix, since in self._covered(con) if since <= today]
+        coverage = [(topic, prefix) for topic, prefix, since in self.covered(con) if since <= today]
         for statement in facts.macros(today.isoformat(), coverage, self.book.tier_kept):
             con.execute(statement)
         forget(con)

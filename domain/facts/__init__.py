@@ -7,7 +7,7 @@ columns that trace a row to its record; every other table it names is another fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -20,7 +20,8 @@ from sqlglot import exp
 from domain import tiers
 from domain.records import ENVELOPE, Kept, columns_of
 
-_TOPIC = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+TOPIC = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+"""How a view names a topic."""
 _PLACE = ("lane", "partition", "offset")
 _HERE = Path(__file__).parent
 
@@ -42,10 +43,10 @@ class Fact:
     driver: str
     view: bool
 
-    def over(self, kept: dict[str, Kept], selected: str, division_default: str = "") -> str:
+    def over(self, kept: Mapping[str, Kept], selected: str, division_default: str = "") -> str:
         """The SELECT over the current records of the selected subjects."""
         sql = self.sql.replace("{division_default}", _quoted(division_default))
-        return _TOPIC.sub(lambda m: kept[m[1]].current(selected, self.columns), sql)
+        return TOPIC.sub(lambda m: kept[m[1]].current(selected, self.columns), sql)
 
 
 @cache
@@ -58,8 +59,8 @@ def load(folder: str) -> tuple[Fact, ...]:
 
 def _fact(path: Path) -> Fact:
     text = path.read_text(encoding="utf-8").replace("{envelope}", ENVELOPE)
-    topics = _TOPIC.findall(text)
-    tree = sqlglot.parse_one(_TOPIC.sub(lambda m: "kept", text), read="duckdb")
+    topics = TOPIC.findall(text)
+    tree = sqlglot.parse_one(TOPIC.sub(lambda m: "kept", text), read="duckdb")
     inner = {cte.alias: cte.this for cte in tree.find_all(exp.CTE)}
     tables = [t.name for t in tree.find_all(exp.Table) if t.name not in inner]
     driver = "" if topics else _driver(tree, inner)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,9 +22,10 @@ Folder = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="The law: check, print, start a rule.")
+    group = typer.Typer(no_args_is_help=True, help="The law: check, print, start a rule, try a change.")
     for command in (check, docs, new, mutate):
         group.command()(command)
+    group.command(name="try")(attempt)
     app.add_typer(group, name="rules")
 
 
@@ -97,6 +100,42 @@ def mutate(
         wrong += len(found.stale) + sum(why is None for _, why in found.survivors)
     typer.echo(f"{noticed} of {changes} changes noticed ({noticed / max(1, changes):.1%}), {wrong} to mend")
     raise typer.Exit(1 if wrong or noticed < ENOUGH * changes else 0)
+
+
+def attempt(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A rule or parameter as it would be, or a folder of rules")
+    ],
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day")],
+    records: Annotated[Path | None, typer.Option(metavar="DIR", help="Files as `doudi screen` reads them")] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Copies of the persons' state files; left out: the snapshots")
+    ] = None,
+    step: Annotated[int, typer.Option(min=0, help="Ask every so many days; 0: at the ends of months")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables")] = False,
+) -> None:
+    """What a changed rule or parameter would have begun and ended over kept records. Publishes nothing."""
+    from domain import rules  # noqa: PLC0415 - slow to import
+    from doudi import trying  # noqa: PLC0415
+
+    settings = Settings()
+    if records and state:
+        raise typer.BadParameter("--records and --state are both given; give one")
+    before, after = rules.load(settings.rules), trying.laid_over(file, settings.rules)
+    if records:
+        source = partial(trying.of_files, records, until.date(), settings.region)
+    else:
+        source = partial(
+            trying.of_state, state or trying.snapshots(settings.snapshot_url), settings.partitions, settings.region
+        )
+
+    def say(words: str) -> None:
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
+
+    found = trying.run(before, after, (since.date(), until.date(), step), source, say)
+    typer.echo(trying.as_json(found) if as_json else trying.as_text(found))
 
 
 def _load(folder: Path | None) -> RuleBook:
