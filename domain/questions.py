@@ -287,7 +287,10 @@ def _in_words(book: RuleBook, text: str, language: Language) -> str:
         known = book.columns.get(found["name"]) or book.parameters.get(found["name"])
         if known is None:
             return found[0]
-        of = "" if found["tier"] is None else shown(found["tier"] or "none", "tier", language)
-        return f"{getattr(known.title, language)}{f' ({of})' if of else ''}"
+        title: str = getattr(known.title, language)
+        if found["tier"] is None:
+            return title
+        of = shown(found["tier"] or "none", "tier", language)
+        return f"{title}（{of}）" if language == "zh" else f"{title} ({of})"
 
     return _NAME.sub(put, text)

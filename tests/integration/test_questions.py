@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from domain.persons import household_key, normalise_id, person_key
 from domain.trial import frame_of
 from schemas import load
-from schemas.codec import encode_frame
+from schemas.codec import encode, encode_frame
 from tests.ids import test_id
 from tests.integration.runtime_rig import Rig, rig
 from wire.asking import ANSWER, QUESTION, Answered, Question, ask
@@ -101,7 +101,14 @@ def test_what_cannot_be_answered_harms_nothing(toy: Rig) -> None:
     toy.publisher.flush()
     with pytest.raises(NoAnswer, match="of stage households"):  # not this worker's to answer
         asked(toy, subject_kind="household", wait_s=3.0)
+    late = {"question_id": "late", "kind": "why_not", "subject_kind": "person", "subject_key": PERSON, "rule": "R01"}
+    late |= {"episode": "", "day": None, "asked_at": datetime.now(UTC) - timedelta(seconds=61)}
+    value = encode(load.of_topic(QUESTION), [late], toy.registry.id_of(QUESTION))[0]
+    partition = partition_for(PERSON.encode(), toy.settings.partitions)
+    toy.publisher.send(toy.settings.topic(QUESTION), b"late", value, partition)
+    toy.publisher.flush()
     assert asked(toy).content == {"total": toy.truth[PERSON]}
+    assert "late" not in toy.read(ANSWER)["question_id"].to_list()  # nobody waits for it any more
     toy.feed(100)
     toy.settle()
     assert toy.read("hub.quarantine")["topic"].to_list() == [QUESTION]
