@@ -1,4 +1,4 @@
-"""Questions of one worker: read beside the slices of a partition, answered between nothing and nobody.
+"""Questions to one worker about the partitions that it owns, read and answered beside their cycles.
 
 Each is answered on a connection of its own to the state file, in a thread of its own: screening neither waits
 for it nor sees it. No position is kept; after a takeover the questions of the last minute are answered again.

@@ -91,7 +91,7 @@ def _refused(stage: Screening, question: Mapping[str, Any]) -> Reply | None:
         return _no("unknown_kind", f"没有这种问题，可用 {known}", f"no such question; ask {known}")
     if rule not in stage.book.rules:
         near = meant(rule, stage.book.rules)
-        return _no("unknown_rule", f"没有该规则{near}", f"no rule of this name is in force{near}")
+        return _no("unknown_rule", "没有该规则", f"no rule of this name is in force{near}")
     subject = stage.book.rules[rule].subject
     if subject != question["subject_kind"]:
         titles = {"person": ("个人", "person"), "household": ("家庭", "household")}[subject]
@@ -287,7 +287,10 @@ def _in_words(book: RuleBook, text: str, language: Language) -> str:
         known = book.columns.get(found["name"]) or book.parameters.get(found["name"])
         if known is None:
             return found[0]
-        of = "" if found["tier"] is None else shown(found["tier"] or "none", "tier", language)
-        return f"{getattr(known.title, language)}{f' ({of})' if of else ''}"
+        title: str = getattr(known.title, language)
+        if found["tier"] is None:
+            return title
+        of = shown(found["tier"] or "none", "tier", language)
+        return f"{title}（{of}）" if language == "zh" else f"{title} ({of})"
 
     return _NAME.sub(put, text)

@@ -91,16 +91,22 @@ class Rig:
 
     def start(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
         """A worker process on this hub. ``before``: a command that runs it."""
+        return self.run([*before, sys.executable, str(WORKER), *arguments], **environment)
+
+    def environment(self) -> dict[str, str]:
+        """This hub's settings as variables of a process."""
         skip = {"home", "cache", "rules", "calendar"}
         env = dict(os.environ) | {
             f"DOUDI_{name.upper()}": getattr(value, "get_secret_value", value.__str__)()
             for name, value in self.settings.model_dump().items()
             if name not in skip and value is not None
         }
-        env |= {"DOUDI_HOME": str(self.settings.home), **environment}
+        return env | {"DOUDI_HOME": str(self.settings.home)}
+
+    def run(self, command: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
+        """A process on this hub, ended with the rig."""
         with self.log.open("ab") as log:
-            command = [*before, sys.executable, str(WORKER), *arguments]
-            worker = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+            worker = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment() | environment)
         self.workers.append(worker)
         return worker
 
