@@ -256,6 +256,7 @@ def _checks(rows: pl.DataFrame) -> pl.DataFrame:
         "division",
         "deleted",
         income_month=_yuan("income_month"),
+        education_year=_yuan("education_year"),
         updated_at="touched",
     )
 

@@ -73,7 +73,7 @@ CREATE OR REPLACE TABLE tier_now AS
 SELECT id, arg_min(tier, place) AS tier FROM entry JOIN precedence USING (tier) WHERE in_force GROUP BY id;
 
 CREATE OR REPLACE TABLE home AS
-SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head
+SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head, h.joined_on
 FROM household_member h, clock, spelling s
 WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false)
   AND (h.joined_on IS NULL OR h.joined_on <= today) AND (h.left_on IS NULL OR h.left_on > today);
@@ -87,7 +87,10 @@ WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
 ---------------------------------------------------------------- what each person paid, and what aid followed
 CREATE OR REPLACE TABLE bill AS
 SELECT s.id, setl_id, med_type, year(local_day) AS y, local_day,
-       round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen
+       round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen,
+       round((psn_part_amt::DECIMAL(18, 2) - coalesce(fulamt_ownpay_amt::DECIMAL(18, 2), 0)
+              - coalesce(overlmt_selfpay::DECIMAL(18, 2), 0) - coalesce(preselfpay_amt::DECIMAL(18, 2), 0)) * 100)::BIGINT
+       AS fen_in_policy
 FROM setl_d b JOIN spelling s ON s.raw = b.certno AND s.id IS NOT NULL
 WHERE coalesce(vali_flag, '1') = '1' AND psn_part_amt IS NOT NULL AND local_day IS NOT NULL;
 
@@ -383,6 +386,42 @@ WHERE finding <> 'none' AND tier IN ('dibao', 'bianyuan');
 INSERT INTO expected
 SELECT 'R39', id, check_id, 'yellow', 'civil', 'alert', NULL FROM checked
 WHERE tier = '' AND assets_ok AND fen < 90000;
+
+-- R08, R40: what a household paid in the twelve months up to today, beside the newest check made since its
+-- member belongs to it: half of its income for medical care within the policy, or three fifths for medical care
+-- and schooling. The income of all residents per head was 41,314 yuan in 2024. Where two checks of one day differ,
+-- the one with the higher income counts, and before it one that does not say.
+CREATE OR REPLACE TABLE verified AS
+SELECT household_no, checked_on, assets_ok, round(income_month::DECIMAL(18, 2) * 100)::BIGINT AS fen_per_head,
+       round(education_year::DECIMAL(18, 2) * 100)::BIGINT AS schooling
+FROM means_check c JOIN spelling s ON s.raw = c.id_number AND s.id IS NOT NULL JOIN home h ON h.id = s.id
+WHERE NOT c.deleted AND c.auth_no IS NOT NULL AND (h.joined_on IS NULL OR h.joined_on <= c.checked_on)
+QUALIFY row_number() OVER (PARTITION BY household_no ORDER BY checked_on DESC, fen_per_head DESC NULLS FIRST,
+                           assets_ok DESC NULLS FIRST, schooling DESC NULLS FIRST) = 1;
+CREATE OR REPLACE TABLE budget AS
+WITH belongs AS (SELECT DISTINCT id, household_no FROM home),
+living AS (SELECT household_no, count(*) AS heads FROM belongs WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no),
+helped AS (
+    SELECT household_no, max(granted_on) AS helped_on FROM belongs JOIN gift USING (id)
+    WHERE code = 'medical_aid' AND status <> 'stopped' GROUP BY household_no),
+cost AS (
+    SELECT household_no, sum(fen) AS fen, sum(fen_in_policy) AS fen_in_policy,
+           sum(fen_in_policy) FILTER (WHERE local_day <= helped_on) AS fen_helped
+    FROM belongs JOIN bill USING (id) LEFT JOIN helped USING (household_no) CROSS JOIN clock
+    WHERE local_day > today - INTERVAL 12 MONTH AND local_day <= today GROUP BY household_no)
+SELECT household_no, heads, coalesce(tier, '') AS tier, fen_per_head * 12 AS per_head, fen_per_head * 12 * heads AS income,
+       coalesce(fen, 0) + coalesce(schooling, 0) AS fen, coalesce(fen_in_policy, 0) AS fen_in_policy,
+       coalesce(fen_helped, 0) AS fen_helped
+FROM verified JOIN living USING (household_no) CROSS JOIN clock
+LEFT JOIN house_tier USING (household_no) LEFT JOIN cost USING (household_no)
+WHERE assets_ok AND today - checked_on <= 180;
+INSERT INTO expected
+SELECT 'R08', household_no, 'means', 'orange', 'civil', 'alert', NULL FROM budget
+WHERE tier IN ('', 'gangxing', 'jiance', 'qita') AND fen_in_policy > 0 AND fen_in_policy * 2 >= income
+  AND income - fen_in_policy < 4131400 * heads AND NOT (fen_helped > 0 AND fen_helped * 2 >= income);
+INSERT INTO expected
+SELECT 'R40', household_no, 'means', 'yellow', 'civil', 'alert', NULL FROM budget
+WHERE tier IN ('', 'jiance', 'qita') AND fen > 0 AND per_head < 4131400 AND fen * 5 >= income * 3;
 
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS

@@ -93,6 +93,7 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "auth_no": pl.String,
         "income_month": pl.Int64,
         "assets_ok": pl.Boolean,
+        "education_year": pl.Int64,
         "deleted": pl.Boolean,
     },
 }
@@ -252,7 +253,16 @@ class Scene:
             },
         )
 
-    def check(self, tier: str, finding: str, income: int, *, back: int = 20, auth: str | None = "SQ1") -> int:
+    def check(
+        self,
+        tier: str,
+        finding: str,
+        income: int,
+        *,
+        back: int = 20,
+        auth: str | None = "SQ1",
+        schooling: int | None = None,
+    ) -> int:
         return self._row(
             "means_check",
             tier,
@@ -262,6 +272,7 @@ class Scene:
                 "auth_no": auth,
                 "income_month": income,
                 "assets_ok": True,
+                "education_year": schooling,
                 "deleted": False,
             },
         )

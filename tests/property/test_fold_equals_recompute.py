@@ -46,6 +46,8 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                         datetime(2026, 12, 31, 16, 0, tzinfo=UTC),
                         datetime(2026, 10, 1, tzinfo=UTC),
                         datetime(2026, 11, 5, tzinfo=UTC),
+                        datetime(2025, 11, 21, tzinfo=UTC),
+                        datetime(2024, 12, 31, 16, 0, tzinfo=UTC),
                     ]
                 ),
                 "psn_part_amt_fen": pick(
@@ -53,6 +55,9 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 ),
                 "med_type": pick(["11", "21", None]),
                 "vali_flag": pick(["1", "1", "1", "1", "0", None]),
+                "fulamt_ownpay_amt_fen": pick([None, None, 100_000]),
+                "overlmt_selfpay_fen": None,
+                "preselfpay_amt_fen": pick([None, None, 1]),
             }
         case "civil.roster":
             return {
@@ -124,7 +129,8 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "checked_on": pick([date(2026, 6, 1), *PAST]),
                 "authorisation": pick([None, "SQ1", "SQ1"]),
                 "income_month_fen": pick([None, 89_999, 90_000]),
-                "assets_ok": pick([None, True, True, False]),
+                "assets_ok": pick([None, True, True, True, False]),
+                "education_year_fen": pick([None, None, 700_000]),
             }
     events = ["death", "death", "custody", "moved_out", "accident", "disaster", "moved"]
     return {"event": pick(events), "event_on": pick(PAST)}
@@ -331,6 +337,8 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
                 **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
                 "R28": lambda e: (e["members_able"],),
+                "R08": lambda e: (e["policy_self_pay_fen"], e["household_income_fen"]),
+                "R40": lambda e: (e["expense_fen"], e["household_income_fen"]),
                 "R33": lambda e: (e["head_died_on"],),
                 "R26": lambda e: (e["finding"],),
                 "R27": lambda e: (e["job_status"],),
