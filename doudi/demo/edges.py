@@ -29,7 +29,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     situations = (
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
-        *(_schools, _work, _homesteads, _means, _losses, _burdens),
+        *(_schools, _work, _homesteads, _means, _losses, _burdens, _lodgings),
     )
     for turn in range(each):
         for situation in situations:
@@ -388,3 +388,25 @@ def _burdens(scene: Scene, turn: int) -> None:
             scene.bill(other, fen, back=back)
         if helped is not None:
             scene.benefit(other, "medical_aid", granted=helped, status="paid")
+
+
+def _lodgings(scene: Scene, _: int) -> None:
+    """Crowded at the standard and a little below, by tier; no home; support that begins or ends yesterday to tomorrow."""
+    for tier, tenure, dm2 in (
+        ("dibao", "租赁", 1299),
+        ("tekun", "借住", 1299),
+        ("dibao", "自有", 1300),
+        ("bianyuan", "租赁", 900),
+        ("", "租赁", 900),
+        ("dibao", "无房", None),
+        ("jiance", "无房", None),
+    ):
+        scene.tenancy(tier, tenure, dm2)
+    for support, since, until in (
+        ("公租房", 0, None),
+        ("公租房", -1, None),
+        ("租赁补贴", 300, 0),
+        ("租赁补贴", 300, -1),
+        ("无", 300, None),
+    ):
+        scene.tenancy("dibao", "租赁", 1000, support=support, since=since, until=until)

@@ -60,6 +60,8 @@ QUERIES: dict[str, dict[str, str]] = {
     "housing": {
         "house_appraisal": "SELECT appraisal_no, certno, grade, appraise_date, built_year, repair_date, deleted"
         " FROM house_appraisal",
+        "tenancy": "SELECT reg_no, certno, tenure, area_per_head, support, support_from, support_until, deleted"
+        " FROM tenancy",
     },
 }
 """What is read of each department's database; everything else of a row is nobody's business here."""
@@ -162,6 +164,16 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "appraise_date": pl.Date,
         "built_year": pl.Int32,
         "repair_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "tenancy": {
+        "reg_no": pl.String,
+        "certno": pl.String,
+        "tenure": pl.String,
+        "area_per_head": pl.String,
+        "support": pl.String,
+        "support_from": pl.Date,
+        "support_until": pl.Date,
         "deleted": pl.Boolean,
     },
     "life_event": {

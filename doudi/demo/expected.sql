@@ -2,8 +2,8 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, student, job_status, house_appraisal, clock(today, late_days). Result: table
--- expected, one row a standing condition; table unidentified, one row a record without a usable ID.
+-- life_event, means_check, student, job_status, house_appraisal, tenancy, clock(today, late_days). Result:
+-- table expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
 ---------------------------------------------------------------- ID numbers (GB 11643-1999)
@@ -27,6 +27,7 @@ WITH raw AS (
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
     UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
+    UNION SELECT certno FROM tenancy
 ), long_form AS (
     SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
                      THEN substr(typed(raw), 1, 6) || '19' || substr(typed(raw), 7, 9) ELSE typed(raw) END AS id
@@ -362,6 +363,18 @@ INSERT INTO expected
 SELECT 'R24', id, appraisal_no, 'yellow', 'civil', 'alert', NULL FROM homestead
 WHERE grade = 'B' OR (grade = 'A' AND age > 30);
 
+-- R25: 低保 and 特困 without a home, or with less than 13 square metres a head, whom no registration shows as supported.
+CREATE OR REPLACE TABLE lodging AS
+SELECT s.id, t.reg_no, t.tenure, t.area_per_head::DECIMAL(8, 2) AS area,
+       t.support <> '无' AND t.support_from <= today AND (t.support_until IS NULL OR t.support_until > today) AS supported
+FROM tenancy t CROSS JOIN clock JOIN spelling s ON s.raw = t.certno AND s.id IS NOT NULL
+WHERE NOT t.deleted;
+INSERT INTO expected
+SELECT 'R25', l.id, l.reg_no, 'yellow', 'housing', 'task', NULL
+FROM lodging l JOIN tier_now n USING (id)
+WHERE n.tier IN ('tekun', 'dibao') AND (l.tenure = '无房' OR l.area < 13)
+  AND l.id NOT IN (SELECT id FROM lodging WHERE supported) AND l.id NOT IN (SELECT id FROM dead);
+
 -- R28, R33: a 低保 household with somebody able to work and nobody in work; the head of one on the roster died.
 INSERT INTO expected
 SELECT 'R28', household_no, 'work', 'orange', 'civil', 'alert', NULL
@@ -443,4 +456,6 @@ UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON
 UNION ALL SELECT 'employment.status', reg_no FROM job_status JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'housing.appraisal', appraisal_no FROM house_appraisal JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'housing.tenancy', reg_no FROM tenancy JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted;

@@ -86,6 +86,15 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "built_year": pl.Int32,
         "repair_date": pl.Date,
     },
+    "tenancy": {
+        "person": pl.Int64,
+        "tenure": pl.String,
+        "area_per_head": pl.Int64,
+        "survey_date": pl.Date,
+        "support": pl.String,
+        "support_from": pl.Date,
+        "support_until": pl.Date,
+    },
     "means_check": {
         "person": pl.Int64,
         "finding": pl.String,
@@ -250,6 +259,29 @@ class Scene:
                 "appraise_date": self.day(30),
                 "built_year": self.today.year - age,
                 "repair_date": None if repaired is None else self.day(repaired),
+            },
+        )
+
+    def tenancy(
+        self,
+        tier: str,
+        tenure: str,
+        dm2: int | None,
+        *,
+        support: str = "无",
+        since: int | None = None,
+        until: int | None = None,
+    ) -> int:
+        return self._row(
+            "tenancy",
+            tier,
+            {
+                "tenure": tenure,
+                "area_per_head": dm2,
+                "survey_date": self.day(30),
+                "support": support,
+                "support_from": None if since is None else self.day(since),
+                "support_until": None if until is None else self.day(until),
             },
         )
 

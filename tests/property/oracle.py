@@ -42,7 +42,7 @@ SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
     *("R34", "R35", "R37", "R38", "R41", "R42"),
-    *("R19", "R20", "R21", "R22", "R23", "R24", "R26", "R27", "R29", "R30", "R31", "R39"),
+    *("R19", "R20", "R21", "R22", "R23", "R24", "R25", "R26", "R27", "R29", "R30", "R31", "R39"),
 }
 INCOME = 2_311_900
 RESIDENTS = 4_131_400
@@ -60,6 +60,7 @@ PLACES = [
     "employment.status",
     "housing.appraisal",
     "civil.check",
+    "housing.tenancy",
 ]
 LATE_DAYS = 31
 Key = tuple[str, str, str]
@@ -583,7 +584,7 @@ def of_work(p: Person) -> dict[Key, Row]:
 
 
 def of_houses(p: Person) -> dict[Key, Row]:
-    """What is said of a safety appraisal."""
+    """What is said of a safety appraisal, and of how a family is housed."""
     found: dict[Key, Row] = {}
     past = bool(p.deaths) or p.tier not in ("tekun", "dibao", "bianyuan", "gangxing", "jiance")
     for h in p.hub.of("housing.appraisal", p.key):
@@ -599,6 +600,27 @@ def of_houses(p: Person) -> dict[Key, Row]:
             past,
             False,
             ("yellow", grade),
+        )
+    homes = p.hub.of("housing.tenancy", p.key)
+    past = bool(p.deaths) or p.tier not in ("tekun", "dibao")
+    supported = any(
+        t["support"] in ("public_rental", "rent_subsidy") and within(t["support_from"], t["support_until"], p.today)
+        for t in homes
+    )
+    for t in homes:
+        area = t["area_per_head_dm2"]
+        found["R25", p.key, t["record_id"]] = Row(
+            both(
+                either(
+                    None if t["tenure"] is None else t["tenure"] == "homeless", None if area is None else area < 1300
+                ),
+                not supported,
+                not past,
+            ),
+            supported,
+            past,
+            False,
+            ("yellow", area),
         )
     return found
 

@@ -123,6 +123,14 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "built_year": pick([None, 1990, 1996, 2010]),
                 "repaired_on": pick([None, None, *PAST]),
             }
+        case "housing.tenancy":
+            return {
+                "tenure": pick([None, "rented", "homeless"]),
+                "area_per_head_dm2": pick([None, 1299, 1300]),
+                "support": pick([None, "none", "public_rental", "rent_subsidy"]),
+                "support_from": pick([None, *PAST]),
+                "support_until": pick(ENDS),
+            }
         case "civil.check":
             return {
                 "finding": pick([None, "none", "vehicle"]),
@@ -336,6 +344,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
                 **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
+                "R25": lambda e: (e["area_per_head"],),
                 "R28": lambda e: (e["members_able"],),
                 "R08": lambda e: (e["policy_self_pay_fen"], e["household_income_fen"]),
                 "R40": lambda e: (e["expense_fen"], e["household_income_fen"]),

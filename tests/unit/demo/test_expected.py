@@ -583,6 +583,32 @@ def test_work_lost_refused_and_found() -> None:
     assert [r[:2] for r in standing(found, "R27", "R29", "R30", "R31")] == rows
 
 
+def lodging(who: str, tenure: str, area: str | None, **more: Any) -> dict[str, Any]:
+    start = {"reg_no": f"Z{who}{area}", "certno": who, "tenure": tenure, "area_per_head": area}
+    return {**start, "support": "无", "deleted": False, **more}
+
+
+def test_who_has_no_home_or_a_crowded_one() -> None:
+    ids = MANY[:7]
+    tiers = ("dibao", "dibao", "tekun", "bianyuan", "dibao", "dibao", "dibao")
+    paid = {"support": "租赁补贴", "support_from": date(2026, 1, 1)}
+    found = tables(
+        low_income_member=[entry(i, tier) for i, tier in zip(ids, tiers, strict=True)],
+        life_event=[death(ids[6], "2026-11-01")],
+        tenancy=[
+            lodging(ids[0], "租赁", "12.99"),
+            lodging(ids[1], "租赁", "13.00"),
+            lodging(ids[2], "无房", None),
+            lodging(ids[3], "无房", None),
+            lodging(ids[4], "租赁", "9.00"),
+            lodging(ids[4], "租赁", "20.00", **paid),
+            lodging(ids[5], "租赁", "9.00", **paid, support_until=date(2026, 11, 22)),
+            lodging(ids[6], "无房", None),
+        ],
+    )
+    assert [r[1] for r in standing(found, "R25")] == [ids[0], ids[2], ids[5]]
+
+
 def test_houses_and_checks_of_means() -> None:
     found = tables(
         low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan")],
