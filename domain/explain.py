@@ -80,7 +80,7 @@ def sentence(
 
 
 def shown(value: Any, unit: str, language: Language) -> str:
-    """A value as people read it: money in yuan, area in square metres, tiers and benefits by title, units in words, nothing as 无."""
+    """A value for people: money in yuan, area in m², tiers and benefits by title, units in words, nothing as 无."""
     place = 0 if language == "zh" else 1
     if value is None or value in ("", []):
         return _NOTHING[place]

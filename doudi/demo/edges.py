@@ -391,7 +391,7 @@ def _burdens(scene: Scene, turn: int) -> None:
 
 
 def _lodgings(scene: Scene, _: int) -> None:
-    """Crowded at the standard and a little below, by tier; no home; support that begins or ends yesterday to tomorrow."""
+    """Crowded at the standard and a little below, by tier; no home; support that begins or ends today or tomorrow."""
     for tier, tenure, dm2 in (
         ("dibao", "租赁", 1299),
         ("tekun", "借住", 1299),

@@ -31,8 +31,8 @@ LATE_DAYS = 31
 _LOCAL_DAY = "((setl_time AT TIME ZONE 'UTC') + interval '8 hours')::date"
 QUERIES: dict[str, dict[str, str]] = {
     "medical": {
-        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, fulamt_ownpay_amt, overlmt_selfpay,"
-        " preselfpay_amt, vali_flag, med_type FROM setl_d",
+        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, fulamt_ownpay_amt,"
+        " overlmt_selfpay, preselfpay_amt, vali_flag, med_type FROM setl_d",
         "psn_insu_d": "SELECT psn_no, certno, psn_idet_type, idet_begndate, idet_enddate, insutype, psn_insu_stas"
         " FROM psn_insu_d",
     },

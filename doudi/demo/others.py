@@ -96,9 +96,9 @@ def _checks(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Dat
         pl.when(pl.Series(rng.random(n) < 0.95)).then(pl.lit("SQ") + pl.col("person").cast(pl.String)).alias("auth_no"),
         pl.Series("income_month", rng.integers(10_000, 200_000, n)),
         pl.Series("assets_ok", rng.random(n) < 0.8),
-        pl.when(pl.Series(rng.random(n) < 0.2)).then(pl.Series(rng.integers(100_000, 1_500_000, n))).alias(
-            "education_year"
-        ),
+        pl.when(pl.Series(rng.random(n) < 0.2))
+        .then(pl.Series(rng.integers(100_000, 1_500_000, n)))
+        .alias("education_year"),
         pl.lit(False).alias("deleted"),
     )
 
@@ -116,7 +116,7 @@ def _tenancies(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.
         back(today, rng.integers(1, 900, n)).alias("survey_date"),
         pl.Series("support", support),
         pl.when(begun).then(back(today, rng.integers(0, 800, n))).alias("support_from"),
-        pl.when(begun & pl.Series(rng.random(n) < 0.2)).then(back(today, rng.integers(-200, 200, n))).alias(
-            "support_until"
-        ),
+        pl.when(begun & pl.Series(rng.random(n) < 0.2))
+        .then(back(today, rng.integers(-200, 200, n)))
+        .alias("support_until"),
     )

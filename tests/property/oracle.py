@@ -680,7 +680,7 @@ def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
         return None if income is None else amount * 100 >= percent * income
 
     found: dict[Key, Row] = {}
-    for rule, others, ends, share, amount, before, limit, done in (
+    for rule, others, ends, share, amount, before, limit, helped in (
         (
             "R08",
             ("gangxing", "jiance", "qita"),
@@ -705,7 +705,7 @@ def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
         enough = reaches(amount, share)
         moved_on = both(no(enough), reaches(amount + before, share))
         stays = both(bool(living), fresh, no(moved_on))
-        done = either(tier in ends, done)
+        done = either(tier in ends, helped)
         found[rule, home, "means"] = Row(
             both(either(no(listed), tier in others), amount > 0, enough, limit, assets, stays, no(done)),
             bool(done),

@@ -662,7 +662,10 @@ def test_twelve_months_of_expenses_beside_an_income() -> None:
             bill(ids["H12"], "5000.00", "2026-11-22"),
             bill(ids["H21"], "12000.00", "2025-11-22"),
             bill(ids["H22"], "12000.00", "2026-11-23"),
-            bill(ids["H31"], "15000.00", fulamt_ownpay_amt="2000.00", overlmt_selfpay="500.00", preselfpay_amt="500.01"),
+            {
+                **bill(ids["H31"], "15000.00", fulamt_ownpay_amt="2000.00", overlmt_selfpay="500.00"),
+                "preselfpay_amt": "500.01",
+            },
             bill(ids["H41"], "14399.99"),
         ],
     )
