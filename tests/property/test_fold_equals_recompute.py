@@ -25,12 +25,18 @@ from tests.property import oracle
 BOOK = load()
 START = date(2026, 11, 20)
 PERSONS = list("ABCDEFGHIJ")
+UNLISTED = {
+    "K": ["civil.household", "civil.check", "medical.settlement"],
+    "L": ["civil.household", "civil.check", "medical.settlement", "civil.benefit"],
+}
+"""People of whom there are only such records, in a household of their own: by chance nearly everybody is listed."""
 TOPICS = oracle.PLACES
 FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card"]
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TIERS = ["tekun", "dibao", "dibao", "bianyuan", *oracle.ORDER]
 MANY_ENDINGS = 20
+MANY_STORIES = 20
 Step = tuple[str, Any]
 
 
@@ -136,7 +142,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "finding": pick([None, "none", "vehicle"]),
                 "checked_on": pick([date(2026, 6, 1), *PAST]),
                 "authorisation": pick([None, "SQ1", "SQ1"]),
-                "income_month_fen": pick([None, 89_999, 90_000]),
+                "income_month_fen": pick([None, 20_000, 20_000, 89_999, 90_000]),
                 "assets_ok": pick([None, True, True, True, False]),
                 "education_year_fen": pick([None, None, 700_000]),
             }
@@ -149,11 +155,15 @@ def record(chance: random.Random, by: int) -> dict[str, Any]:
     pick = chance.choice
     common = [t for t in TOPICS if t != "vital.life_event"]
     topic = pick([*common, *common, *common, "medical.settlement", "civil.roster", "vital.life_event"])
+    person = pick([*PERSONS, *UNLISTED])
+    topic = pick(UNLISTED.get(person, [topic]))
     source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
     said = fields(topic, pick)
+    if person in UNLISTED and "household_key" in said:
+        said["household_key"] = "h4"
     return {
         "topic": topic,
-        "person": pick(PERSONS),
+        "person": person,
         "source": source,
         # Two sources may count bills alike; an id that becomes an episode is the department's own key.
         "record_id": number if said.get("med_type", "21") != "21" else f"{source}{number}",
@@ -395,8 +405,10 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (0, 1, 5, 6):  # together they reach all rules
+    for seed in range(MANY_STORIES):
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
+        if {rule for rule, _ in seen} == BOOK.rules.keys():
+            break
     assert {rule for rule, _ in seen} == BOOK.rules.keys()
     endings = {(rule, cause) for rule, cause in seen if cause}
     assert {cause for _, cause in endings} == {"fulfilled", "corrected", "superseded", "lapsed"}
