@@ -59,13 +59,22 @@ def boolean(column: str) -> Field:
 
 def fen(column: str) -> Field:
     """Yuan with at most two decimals to fen, exactly. More decimals are a problem, not rounded away."""
+    return _hundredths(column, "an amount in yuan")
+
+
+def dm2(column: str) -> Field:
+    """Square metres with at most two decimals to square decimetres, exactly."""
+    return _hundredths(column, "an area in square metres")
+
+
+def _hundredths(column: str, what: str) -> Field:
     raw = pl.col(column)
     bad = raw.is_not_null() & ~raw.str.contains(r"^-?\d{1,14}(?:\.\d{1,2}0*)?$")
     digits = (
         raw.str.replace(r"^(-?\d+)$", "${1}.00").str.replace(r"\.(\d)$", ".${1}0").str.replace(r"\.(\d\d)0*$", "${1}")
     )
     value = digits.cast(pl.Int64, strict=False)
-    return Field(value, (column,), bad, f"{column} is not an amount in yuan with at most two decimals")
+    return Field(value, (column,), bad, f"{column} is not {what} with at most two decimals")
 
 
 def integer(column: str, low: int, high: int) -> Field:

@@ -32,6 +32,10 @@ _WORDS = {
     "higher": ("高等教育", "higher education"),
     "enrolled": ("在校", "enrolled"),
     "left": ("离校", "left"),
+    "owned": ("自有住房", "owned"),
+    "rented": ("租赁住房", "rented"),
+    "lodging": ("借住", "lodging with others"),
+    "homeless": ("无房", "without a home"),
     "vehicle": ("车辆", "a vehicle"),
     "property": ("房产", "real property"),
     "business": ("经营主体", "a business"),
@@ -47,6 +51,7 @@ _UNITS = {
     "grade": ("级", ""),
     "steps": ("倍", " times"),
     "percent": ("%", "%"),
+    "area": ("平方米", " m²"),
 }
 _YES_NO = {True: ("是", "yes"), False: ("否", "no")}
 _NOTHING = ("无", "none")
@@ -131,7 +136,7 @@ def unmet(book: RuleBook, condition: Checked, language: Language) -> str:
 
 
 def shown(value: Any, unit: str, language: Language) -> str:
-    """A value as people read it: money in yuan, tiers and benefits by title, units in words, nothing as 无."""
+    """A value for people: money in yuan, area in m², tiers and benefits by title, units in words, nothing as 无."""
     place = 0 if language == "zh" else 1
     if value is None or value in ("", []):
         return _NOTHING[place]
@@ -145,5 +150,5 @@ def shown(value: Any, unit: str, language: Language) -> str:
         return _WORDS[value][place]
     if unit == "grade" and language == "en":
         return f"grade {value}"
-    text = f"{value / 100:,.2f}" if unit == "fen" else str(value)
+    text = f"{value / 100:,.2f}" if unit in ("fen", "area") else str(value)
     return text + _UNITS.get(unit, ("", ""))[place]

@@ -108,23 +108,64 @@ MEMBERS = Forwarded(
         "died_on",
         "able",
         "in_work",
+        "days",
+        "medical_aid_on",
+        "on_roster",
+        "checked_on",
+        "income_month_fen",
+        "assets_ok",
+        "education_year_fen",
     ),
     of="person_key",
     driver="membership",
     now="""
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
                coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
-               p.died_on, p.able_to_work as able, p.in_work
-        from (select household_key, person_key, bool_or(head) as head from membership where in_force group by all) m
+               p.died_on, p.able_to_work as able, p.in_work,
+               coalesce(d.days, []) as days, a.medical_aid_on, p.on_roster,
+               c.newest.checked_on as checked_on, c.newest.income_month_fen as income_month_fen,
+               c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen
+        from (
+            select household_key, person_key, bool_or(head) as head,
+                   min(coalesce(joined_on, date '0001-01-01')) as since_on
+            from membership where in_force group by all
+        ) m
         join person p using (person_key)
         left join (
             select subject as person_key,
                    list({'year': year, 'self_pay_fen': self_pay_fen, 'aided_self_pay_fen': aided_self_pay_fen}
                         order by year) as years
             from medical_year where subject in (select person_key from membership where in_force) group by 1
-        ) y using (person_key)""",
+        ) y using (person_key)
+        left join (
+            select person_key,
+                   list({'day': day, 'self_pay_fen': self_pay_fen, 'policy_self_pay_fen': policy_self_pay_fen}
+                        order by day) as days
+            from (
+                select person_key, day, sum(self_pay_fen)::bigint as self_pay_fen,
+                       sum(policy_self_pay_fen)::bigint as policy_self_pay_fen
+                from bill
+                where valid and day >= make_date(year(as_of()) - 1, 1, 1)
+                      and person_key in (select person_key from membership where in_force)
+                group by all
+            ) group by 1
+        ) d using (person_key)
+        left join (
+            select person_key, max(granted_on) as medical_aid_on
+            from benefit where benefit = 'medical_aid' and status <> 'stopped' group by 1
+        ) a using (person_key)
+        left join (
+            select person_key,
+                   max({'checked_on': checked_on, 'income_month_fen': income_month_fen,
+                        'assets_ok': assets_ok, 'education_year_fen': education_year_fen}) as newest
+            from checked where checked_on is not null group by 1
+        ) c on c.person_key = m.person_key and c.newest.checked_on >= m.since_on""",
 )
-"""What a person contributes to each household, for everybody who belongs to one."""
+"""What a person contributes to each household, for everybody who belongs to one.
+
+Self-pay goes by day since 1 January of last year, so that the household sums any twelve months up to today
+itself and a day that passes changes no row (but one a year).
+"""
 
 RELATIONS = Forwarded(
     topic="hub.relation",

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.tiers import OFF_ROSTER, TIERS
 
-Unit = Literal["fen", "days", "working_days", "months", "grade", "steps", "percent", "count"]
+Unit = Literal["fen", "days", "working_days", "months", "grade", "steps", "percent", "count", "area"]
 Show = Callable[["Value", str], str]
 _LITERAL = re.compile(r"'[a-z]*'")
 TIERS_OF_PARAMETERS = (*TIERS, OFF_ROSTER)

@@ -148,10 +148,10 @@ class Shape(Strict):
 
 
 class Column(Strict):
-    """Documentation of a column of the facts. Money is in fen; ``unit`` says how people see a value."""
+    """Documentation of a column of the facts. Money is in fen, area in dm²; ``unit`` says how people see a value."""
 
     title: Words
-    unit: Literal["", "fen", "date", "days", "tier", "tiers", "grade", "count", "year"] = ""
+    unit: Literal["", "fen", "date", "days", "tier", "tiers", "grade", "count", "year", "area"] = ""
 
 
 class Documentation(Strict):

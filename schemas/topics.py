@@ -85,6 +85,7 @@ DEPARTMENT_TOPICS = (
     _department("education.enrolment", "education", "Pupils and students, with absence and aid"),
     _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
     _department("housing.appraisal", "housing", "Safety appraisals of houses"),
+    _department("housing.tenancy", "housing", "How families are housed, public rental housing and rent subsidies"),
     _department("vital.life_event", "civil", "Deaths and other events of the civil register"),
 )
 

@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS means_check (
     auth_no text,
     income_month numeric(16, 2),
     assets_ok boolean,
+    education_year numeric(16, 2),
     division char(12),
     deleted boolean NOT NULL DEFAULT false,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()

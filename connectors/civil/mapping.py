@@ -113,6 +113,7 @@ CHECK: Final = Mapping(
         "authorisation": text("auth_no"),
         "income_month_fen": fen("income_month"),
         "assets_ok": boolean("assets_ok"),
+        "education_year_fen": fen("education_year"),
     },
 )
 

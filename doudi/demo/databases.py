@@ -27,7 +27,7 @@ TABLES = {
     "civil": ("low_income_member", "household_member", "benefit", "means_check"),
     "education": ("student",),
     "employment": ("job_status",),
-    "housing": ("house_appraisal",),
+    "housing": ("house_appraisal", "tenancy"),
 }
 DATABASES = tuple(TABLES)
 """Departments with a database of their own."""
@@ -258,6 +258,7 @@ def _checks(rows: pl.DataFrame) -> pl.DataFrame:
         "division",
         "deleted",
         income_month=_yuan("income_month"),
+        education_year=_yuan("education_year"),
         updated_at="touched",
     )
 
@@ -310,6 +311,22 @@ def _houses(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _tenancies(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "reg_no",
+        "name",
+        "certno",
+        "tenure",
+        "survey_date",
+        "support",
+        "support_from",
+        "support_until",
+        "division",
+        area_per_head=_yuan("area_per_head"),
+        updated_at="touched",
+    )
+
+
 COLUMNS = {
     "setl_d": _settlements,
     "psn_insu_d": _insurance,
@@ -321,11 +338,12 @@ COLUMNS = {
     "student": _students,
     "job_status": _jobs,
     "house_appraisal": _houses,
+    "tenancy": _tenancies,
 }
 
 
 def _yuan(column: str) -> pl.Expr:
-    """Fen as a decimal text of yuan, exact."""
+    """Fen as a decimal text of yuan, exact; so square decimetres as one of square metres."""
     fen = pl.col(column).cast(pl.Int64)
     sign = pl.when(fen < 0).then(pl.lit("-")).otherwise(pl.lit(""))
     return (

@@ -29,7 +29,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
     situations = (
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
-        *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews),
+        *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
     )
     for turn in range(each):
         for situation in situations:
@@ -383,3 +383,59 @@ def _reviews(scene: Scene, _: int) -> None:
     for tier, verified in (("dibao", 365), ("dibao", 364), ("gangxing", 183), ("jiance", 182), ("qita", 183)):
         scene.entry(scene.someone(), tier, verified=verified)
     scene.entry(scene.someone(), "dibao", verified=380, end=0, status="exited")
+
+
+def _burdens(scene: Scene, turn: int) -> None:
+    """Twelve months' bills and schooling beside an income at the lines and a fen short; a bill that just counts and
+    one a day too old; on the roster; no check; medical aid before the line was reached and after."""
+    # Of a planted bill 55 % are within the policy: these two make 1,200,000 fen, half of 24,000 yuan, exactly.
+    half = (2_000_000, 181_815)
+    for place, (tier, income, fens, schooling, back, helped) in enumerate(
+        (
+            ("", 100_000, half, None, 364, None),
+            ("", 100_000, half, None, 366, None),
+            ("gangxing", 100_000, half, None, 1, None),
+            ("dibao", 100_000, half, None, 1, None),
+            ("", 100_000, (2_000_000, 181_814), None, 1, None),
+            ("", None, half, None, 1, None),
+            ("", 100_000, half, None, 30, 30),
+            ("", 100_000, half, None, 30, 31),
+            ("", 100_000, (940_000,), 500_000, 1, None),
+            ("qita", 100_000, (940_000,), 500_000, 1, None),
+            ("", 100_000, (939_999,), 500_000, 1, None),
+            ("", 344_284, (9_000_000,), None, 1, None),
+        )
+    ):
+        house = f"HX{turn:05d}L{place:02d}"
+        head = scene.someone() if income is None else scene.check("", "none", income, schooling=schooling)
+        other = scene.someone()
+        scene.home(head, house, head=True)
+        scene.home(other, house)
+        if tier:
+            scene.entry(other, tier)
+        for fen in fens:
+            scene.bill(other, fen, back=back)
+        if helped is not None:
+            scene.benefit(other, "medical_aid", granted=helped, status="paid")
+
+
+def _lodgings(scene: Scene, _: int) -> None:
+    """Crowded at the standard and a little below, by tier; no home; support that begins or ends today or tomorrow."""
+    for tier, tenure, dm2 in (
+        ("dibao", "租赁", 1299),
+        ("tekun", "借住", 1299),
+        ("dibao", "自有", 1300),
+        ("bianyuan", "租赁", 900),
+        ("", "租赁", 900),
+        ("dibao", "无房", None),
+        ("jiance", "无房", None),
+    ):
+        scene.tenancy(tier, tenure, dm2)
+    for support, since, until in (
+        ("公租房", 0, None),
+        ("公租房", -1, None),
+        ("租赁补贴", 300, 0),
+        ("租赁补贴", 300, -1),
+        ("无", 300, None),
+    ):
+        scene.tenancy("dibao", "租赁", 1000, support=support, since=since, until=until)

@@ -22,7 +22,7 @@ import psycopg
 from domain import persons
 
 COUNTY = "990101"
-OF_HOUSEHOLDS = ("H01", "R28", "R33")
+OF_HOUSEHOLDS = ("H01", "R08", "R28", "R33", "R40")
 BY_CARD = ("R13", "R14", "R14S", "R15")
 """Rules whose episode is a certificate."""
 LATE_DAYS = 31
@@ -31,7 +31,8 @@ LATE_DAYS = 31
 _LOCAL_DAY = "((setl_time AT TIME ZONE 'UTC') + interval '8 hours')::date"
 QUERIES: dict[str, dict[str, str]] = {
     "medical": {
-        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, vali_flag, med_type FROM setl_d",
+        "setl_d": f"SELECT setl_id, certno, {_LOCAL_DAY} AS local_day, psn_part_amt, fulamt_ownpay_amt,"
+        " overlmt_selfpay, preselfpay_amt, vali_flag, med_type FROM setl_d",
         "psn_insu_d": "SELECT psn_no, certno, psn_idet_type, idet_begndate, idet_enddate, insutype, psn_insu_stas"
         " FROM psn_insu_d",
     },
@@ -45,8 +46,8 @@ QUERIES: dict[str, dict[str, str]] = {
         " FROM household_member",
         "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, amount, deleted"
         " FROM benefit",
-        "means_check": "SELECT check_id, id_number, finding, checked_on, auth_no, income_month, assets_ok, deleted"
-        " FROM means_check",
+        "means_check": "SELECT check_id, id_number, finding, checked_on, auth_no, income_month, assets_ok,"
+        " education_year, deleted FROM means_check",
     },
     "education": {
         "student": "SELECT student_no, certno, stage, status, enrol_date, end_date, absent_days, student_aid, yulu,"
@@ -59,6 +60,8 @@ QUERIES: dict[str, dict[str, str]] = {
     "housing": {
         "house_appraisal": "SELECT appraisal_no, certno, grade, appraise_date, built_year, repair_date, deleted"
         " FROM house_appraisal",
+        "tenancy": "SELECT reg_no, certno, tenure, area_per_head, support, support_from, support_until, deleted"
+        " FROM tenancy",
     },
 }
 """What is read of each department's database; everything else of a row is nobody's business here."""
@@ -69,6 +72,9 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "certno": pl.String,
         "local_day": pl.Date,
         "psn_part_amt": pl.String,
+        "fulamt_ownpay_amt": pl.String,
+        "overlmt_selfpay": pl.String,
+        "preselfpay_amt": pl.String,
         "vali_flag": pl.String,
         "med_type": pl.String,
     },
@@ -128,6 +134,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "auth_no": pl.String,
         "income_month": pl.String,
         "assets_ok": pl.Boolean,
+        "education_year": pl.String,
         "deleted": pl.Boolean,
     },
     "student": {
@@ -160,6 +167,16 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "appraise_date": pl.Date,
         "built_year": pl.Int32,
         "repair_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "tenancy": {
+        "reg_no": pl.String,
+        "certno": pl.String,
+        "tenure": pl.String,
+        "area_per_head": pl.String,
+        "support": pl.String,
+        "support_from": pl.Date,
+        "support_until": pl.Date,
         "deleted": pl.Boolean,
     },
     "life_event": {

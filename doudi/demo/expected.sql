@@ -2,8 +2,8 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, student, job_status, house_appraisal, clock(today, late_days). Result: table
--- expected, one row a standing condition; table unidentified, one row a record without a usable ID.
+-- life_event, means_check, student, job_status, house_appraisal, tenancy, clock(today, late_days). Result:
+-- table expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
 ---------------------------------------------------------------- ID numbers (GB 11643-1999)
@@ -27,6 +27,7 @@ WITH raw AS (
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
     UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
+    UNION SELECT certno FROM tenancy
 ), long_form AS (
     SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
                      THEN substr(typed(raw), 1, 6) || '19' || substr(typed(raw), 7, 9) ELSE typed(raw) END AS id
@@ -81,7 +82,7 @@ CREATE OR REPLACE TABLE tier_now AS
 SELECT id, arg_min(tier, place) AS tier FROM entry JOIN precedence USING (tier) WHERE in_force GROUP BY id;
 
 CREATE OR REPLACE TABLE home AS
-SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head
+SELECT s.id, h.household_no, coalesce(h.is_head, false) AS head, h.joined_on
 FROM household_member h, clock, spelling s
 WHERE s.raw = h.id_number AND s.id IS NOT NULL AND NOT coalesce(h.deleted, false)
   AND (h.joined_on IS NULL OR h.joined_on <= today) AND (h.left_on IS NULL OR h.left_on > today);
@@ -95,7 +96,10 @@ WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
 ---------------------------------------------------------------- what each person paid, and what aid followed
 CREATE OR REPLACE TABLE bill AS
 SELECT s.id, setl_id, med_type, year(local_day) AS y, local_day,
-       round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen
+       round(psn_part_amt::DECIMAL(18, 2) * 100)::BIGINT AS fen,
+       round((psn_part_amt::DECIMAL(18, 2) - coalesce(fulamt_ownpay_amt::DECIMAL(18, 2), 0)
+              - coalesce(overlmt_selfpay::DECIMAL(18, 2), 0) - coalesce(preselfpay_amt::DECIMAL(18, 2), 0)) * 100)::BIGINT
+       AS fen_in_policy
 FROM setl_d b JOIN spelling s ON s.raw = b.certno AND s.id IS NOT NULL
 WHERE coalesce(vali_flag, '1') = '1' AND psn_part_amt IS NOT NULL AND local_day IS NOT NULL;
 
@@ -397,6 +401,18 @@ INSERT INTO expected
 SELECT 'R24', id, appraisal_no, 'yellow', 'civil', 'alert', NULL FROM homestead
 WHERE grade = 'B' OR (grade = 'A' AND age > 30);
 
+-- R25: 低保 and 特困 without a home, or with less than 13 square metres a head, whom no registration shows as supported.
+CREATE OR REPLACE TABLE lodging AS
+SELECT s.id, t.reg_no, t.tenure, t.area_per_head::DECIMAL(8, 2) AS area,
+       t.support <> '无' AND t.support_from <= today AND (t.support_until IS NULL OR t.support_until > today) AS supported
+FROM tenancy t CROSS JOIN clock JOIN spelling s ON s.raw = t.certno AND s.id IS NOT NULL
+WHERE NOT t.deleted;
+INSERT INTO expected
+SELECT 'R25', l.id, l.reg_no, 'yellow', 'housing', 'task', NULL
+FROM lodging l JOIN tier_now n USING (id)
+WHERE n.tier IN ('tekun', 'dibao') AND (l.tenure = '无房' OR l.area < 13)
+  AND l.id NOT IN (SELECT id FROM lodging WHERE supported) AND l.id NOT IN (SELECT id FROM dead);
+
 -- R28, R33: a 低保 household with somebody able to work and nobody in work; the head of one on the roster died.
 INSERT INTO expected
 SELECT 'R28', household_no, 'work', 'orange', 'civil', 'alert', NULL
@@ -422,6 +438,42 @@ INSERT INTO expected
 SELECT 'R39', id, check_id, 'yellow', 'civil', 'alert', NULL FROM checked
 WHERE tier = '' AND assets_ok AND fen < 90000;
 
+-- R08, R40: what a household paid in the twelve months up to today, beside the newest check made since its
+-- member belongs to it: half of its income for medical care within the policy, or three fifths for medical care
+-- and schooling. The income of all residents per head was 41,314 yuan in 2024. Where two checks of one day differ,
+-- the one with the higher income counts, and before it one that does not say.
+CREATE OR REPLACE TABLE verified AS
+SELECT household_no, checked_on, assets_ok, round(income_month::DECIMAL(18, 2) * 100)::BIGINT AS fen_per_head,
+       round(education_year::DECIMAL(18, 2) * 100)::BIGINT AS schooling
+FROM means_check c JOIN spelling s ON s.raw = c.id_number AND s.id IS NOT NULL JOIN home h ON h.id = s.id
+WHERE NOT c.deleted AND c.auth_no IS NOT NULL AND (h.joined_on IS NULL OR h.joined_on <= c.checked_on)
+QUALIFY row_number() OVER (PARTITION BY household_no ORDER BY checked_on DESC, fen_per_head DESC NULLS FIRST,
+                           assets_ok DESC NULLS FIRST, schooling DESC NULLS FIRST) = 1;
+CREATE OR REPLACE TABLE budget AS
+WITH belongs AS (SELECT DISTINCT id, household_no FROM home),
+living AS (SELECT household_no, count(*) AS heads FROM belongs WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no),
+helped AS (
+    SELECT household_no, max(granted_on) AS helped_on FROM belongs JOIN gift USING (id)
+    WHERE code = 'medical_aid' AND status <> 'stopped' GROUP BY household_no),
+cost AS (
+    SELECT household_no, sum(fen) AS fen, sum(fen_in_policy) AS fen_in_policy,
+           sum(fen_in_policy) FILTER (WHERE local_day <= helped_on) AS fen_helped
+    FROM belongs JOIN bill USING (id) LEFT JOIN helped USING (household_no) CROSS JOIN clock
+    WHERE local_day > today - INTERVAL 12 MONTH AND local_day <= today GROUP BY household_no)
+SELECT household_no, heads, coalesce(tier, '') AS tier, fen_per_head * 12 AS per_head, fen_per_head * 12 * heads AS income,
+       coalesce(fen, 0) + coalesce(schooling, 0) AS fen, coalesce(fen_in_policy, 0) AS fen_in_policy,
+       coalesce(fen_helped, 0) AS fen_helped
+FROM verified JOIN living USING (household_no) CROSS JOIN clock
+LEFT JOIN house_tier USING (household_no) LEFT JOIN cost USING (household_no)
+WHERE assets_ok AND today - checked_on <= 180;
+INSERT INTO expected
+SELECT 'R08', household_no, 'means', 'orange', 'civil', 'alert', NULL FROM budget
+WHERE tier IN ('', 'gangxing', 'jiance', 'qita') AND fen_in_policy > 0 AND fen_in_policy * 2 >= income
+  AND income - fen_in_policy < 4131400 * heads AND NOT (fen_helped > 0 AND fen_helped * 2 >= income);
+INSERT INTO expected
+SELECT 'R40', household_no, 'means', 'yellow', 'civil', 'alert', NULL FROM budget
+WHERE tier IN ('', 'jiance', 'qita') AND fen > 0 AND per_head < 4131400 AND fen * 5 >= income * 3;
+
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS
 SELECT 'medical.settlement' AS topic, setl_id AS record FROM setl_d JOIN spelling ON raw IS NOT DISTINCT FROM certno WHERE id IS NULL
@@ -442,4 +494,6 @@ UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON
 UNION ALL SELECT 'employment.status', reg_no FROM job_status JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'housing.appraisal', appraisal_no FROM house_appraisal JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'housing.tenancy', reg_no FROM tenancy JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted;

@@ -22,6 +22,7 @@ BAD_ROWS = {
     "student": 10,
     "job_status": 10,
     "house_appraisal": 6,
+    "tenancy": 6,
 }
 
 Frames = dict[str, pl.DataFrame]
@@ -38,6 +39,7 @@ ID_COLUMN = {
     "student": "certno",
     "job_status": "certno",
     "house_appraisal": "certno",
+    "tenancy": "certno",
 }
 KEY = {
     "setl_d": ("setl_id", "S"),
@@ -51,6 +53,7 @@ KEY = {
     "student": ("student_no", "T"),
     "job_status": ("reg_no", "J"),
     "house_appraisal": ("appraisal_no", "F"),
+    "tenancy": ("reg_no", "Z"),
 }
 
 

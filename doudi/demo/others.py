@@ -23,6 +23,7 @@ def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
         "job_status": _jobs(free, today, rng),
         "house_appraisal": _houses(free, today, rng),
         "means_check": _checks(free, today, rng),
+        "tenancy": _tenancies(free, today, rng),
     }
 
 
@@ -95,5 +96,27 @@ def _checks(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Dat
         pl.when(pl.Series(rng.random(n) < 0.95)).then(pl.lit("SQ") + pl.col("person").cast(pl.String)).alias("auth_no"),
         pl.Series("income_month", rng.integers(10_000, 200_000, n)),
         pl.Series("assets_ok", rng.random(n) < 0.8),
+        pl.when(pl.Series(rng.random(n) < 0.2))
+        .then(pl.Series(rng.integers(100_000, 1_500_000, n)))
+        .alias("education_year"),
         pl.lit(False).alias("deleted"),
+    )
+
+
+def _tenancies(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    asked = _some(folk.filter("head"), 0.3, 0.01, rng)
+    n = asked.height
+    tenure = rng.choice(["自有", "租赁", "借住", "无房"], size=n, p=[0.6, 0.25, 0.1, 0.05])
+    support = np.where(tenure == "自有", "无", rng.choice(["公租房", "租赁补贴", "无"], size=n, p=[0.3, 0.3, 0.4]))
+    begun = pl.Series(support != "无")
+    return asked.select(
+        "person",
+        pl.Series("tenure", tenure),
+        pl.when(pl.Series(tenure != "无房")).then(pl.Series(rng.integers(600, 5000, n))).alias("area_per_head"),
+        back(today, rng.integers(1, 900, n)).alias("survey_date"),
+        pl.Series("support", support),
+        pl.when(begun).then(back(today, rng.integers(0, 800, n))).alias("support_from"),
+        pl.when(begun & pl.Series(rng.random(n) < 0.2))
+        .then(back(today, rng.integers(-200, 200, n)))
+        .alias("support_until"),
     )

@@ -88,6 +88,15 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "built_year": pl.Int32,
         "repair_date": pl.Date,
     },
+    "tenancy": {
+        "person": pl.Int64,
+        "tenure": pl.String,
+        "area_per_head": pl.Int64,
+        "survey_date": pl.Date,
+        "support": pl.String,
+        "support_from": pl.Date,
+        "support_until": pl.Date,
+    },
     "means_check": {
         "person": pl.Int64,
         "finding": pl.String,
@@ -95,6 +104,7 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "auth_no": pl.String,
         "income_month": pl.Int64,
         "assets_ok": pl.Boolean,
+        "education_year": pl.Int64,
         "deleted": pl.Boolean,
     },
 }
@@ -265,7 +275,39 @@ class Scene:
             },
         )
 
-    def check(self, tier: str, finding: str, income: int, *, back: int = 20, auth: str | None = "SQ1") -> int:
+    def tenancy(
+        self,
+        tier: str,
+        tenure: str,
+        dm2: int | None,
+        *,
+        support: str = "无",
+        since: int | None = None,
+        until: int | None = None,
+    ) -> int:
+        return self._row(
+            "tenancy",
+            tier,
+            {
+                "tenure": tenure,
+                "area_per_head": dm2,
+                "survey_date": self.day(30),
+                "support": support,
+                "support_from": None if since is None else self.day(since),
+                "support_until": None if until is None else self.day(until),
+            },
+        )
+
+    def check(
+        self,
+        tier: str,
+        finding: str,
+        income: int,
+        *,
+        back: int = 20,
+        auth: str | None = "SQ1",
+        schooling: int | None = None,
+    ) -> int:
         return self._row(
             "means_check",
             tier,
@@ -275,6 +317,7 @@ class Scene:
                 "auth_no": auth,
                 "income_month": income,
                 "assets_ok": True,
+                "education_year": schooling,
                 "deleted": False,
             },
         )

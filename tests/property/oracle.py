@@ -48,6 +48,7 @@ SILENCED_BY_DEATH = {
         "R22",
         "R23",
         "R24",
+        "R25",
         "R26",
         "R27",
         "R29",
@@ -67,6 +68,7 @@ SILENCED_BY_DEATH = {
     ),
 }
 INCOME = 2_311_900
+RESIDENTS = 4_131_400
 LASTING = ("dibao", "tekun", "living_subsidy", "care_subsidy")
 AID = ("temporary_aid", "medical_aid")
 PLACES = [
@@ -81,6 +83,7 @@ PLACES = [
     "employment.status",
     "housing.appraisal",
     "civil.check",
+    "housing.tenancy",
 ]
 LATE_DAYS = 31
 JIANCE_ABOLISHED = date(2031, 1, 1)
@@ -227,6 +230,29 @@ class Person:
             if b["vali_flag"] != "0"
         ]
 
+    def spent(self) -> list[tuple[date, int, int]]:
+        """Local day, self-pay, and self-pay within the policy of the bills that count."""
+        return [
+            (
+                local_day(b["setl_time"]),
+                b["psn_part_amt_fen"],
+                b["psn_part_amt_fen"]
+                - sum(b[k] or 0 for k in ("fulamt_ownpay_amt_fen", "overlmt_selfpay_fen", "preselfpay_amt_fen")),
+            )
+            for b in self.hub.of("medical.settlement", self.key)
+            if b["vali_flag"] != "0"
+        ]
+
+    def newest_check(self, home: str) -> dict[str, Any] | None:
+        """The newest check of means with an authorisation since the person belongs to a household."""
+        joined = min(
+            m["joined_on"] or date.min
+            for m in self.hub.of("civil.household", self.key)
+            if self._lives(m) and m["household_key"] == home
+        )
+        mine = [c for c in self.hub.of("civil.check", self.key) if c["authorisation"] and c["checked_on"] >= joined]
+        return max(mine, key=last_said, default=None)
+
     def _lives(self, m: dict[str, Any]) -> bool:
         joined = m["joined_on"] is None or m["joined_on"] <= self.today
         return joined and (m["left_on"] is None or m["left_on"] > self.today)
@@ -286,6 +312,17 @@ class Person:
 def local_day(at: datetime) -> date:
     """The day in China."""
     return (at + timedelta(hours=8)).date()
+
+
+def last_said(check: dict[str, Any]) -> list[Any]:
+    """Order of checks: the day, then what they say, where saying nothing is most."""
+    said = [check[name] for name in ("income_month_fen", "assets_ok", "education_year_fen")]
+    return [check["checked_on"], *((value is None, value or 0) for value in said)]
+
+
+def a_year_before(day: date) -> date:
+    """The same day of the year before; 28 February for a leap day."""
+    return date(day.year - 1, day.month, 28 if (day.month, day.day) == (2, 29) else day.day)
 
 
 def quotient(amount: int, line: int) -> int:
@@ -624,7 +661,7 @@ def of_work(p: Person) -> dict[Key, Row]:
 
 
 def of_houses(p: Person) -> dict[Key, Row]:
-    """What is said of a safety appraisal."""
+    """What is said of a safety appraisal, and of how a family is housed."""
     found: dict[Key, Row] = {}
     past = bool(p.deaths) or p.tier not in ("tekun", "dibao", "bianyuan", "gangxing", "jiance")
     for h in p.hub.of("housing.appraisal", p.key):
@@ -640,6 +677,27 @@ def of_houses(p: Person) -> dict[Key, Row]:
             past,
             False,
             ("yellow", grade),
+        )
+    homes = p.hub.of("housing.tenancy", p.key)
+    past = bool(p.deaths) or p.tier not in ("tekun", "dibao")
+    supported = any(
+        t["support"] in ("public_rental", "rent_subsidy") and within(t["support_from"], t["support_until"], p.today)
+        for t in homes
+    )
+    for t in homes:
+        area = t["area_per_head_dm2"]
+        found["R25", p.key, t["record_id"]] = Row(
+            both(
+                either(
+                    None if t["tenure"] is None else t["tenure"] == "homeless", None if area is None else area < 1300
+                ),
+                not supported,
+                not past,
+            ),
+            supported,
+            past,
+            False,
+            ("yellow", area),
         )
     return found
 
@@ -671,6 +729,70 @@ def of_checks(p: Person) -> dict[Key, Row]:
     return found
 
 
+def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
+    """What is said of a household's expenses of twelve months beside its income."""
+    today, living = members[0].today, [m for m in members if not m.deaths]
+    spent = [(d, *amounts) for m in members for d, *amounts in m.spent() if d <= today]
+    since, kept = a_year_before(today), date(today.year - 1, 1, 1)
+    recent = [s for s in spent if s[0] > since]
+    passed = [s for s in spent if kept <= s[0] <= since]
+    aids = [
+        b["granted_on"]
+        for m in members
+        for b in m.benefits
+        if b["benefit"] == "medical_aid" and b["status"] != "stopped" and b["granted_on"] is not None
+    ]
+    check = max((c for m in members if (c := m.newest_check(home))), key=last_said, default=None)
+    listed = either(*(m.on_roster for m in living))
+    head = check["income_month_fen"] if check else None
+    income = None if head is None else head * 12 * len(living)
+    assets = check["assets_ok"] if check else None
+    fresh = None if check is None else (today - check["checked_on"]).days <= 180
+    policy, older = sum(p for _, _, p in recent), sum(p for _, _, p in passed)
+    aided = sum(p for d, _, p in recent if aids and d <= max(aids))
+    expense = sum(f for _, f, _ in recent) + ((check["education_year_fen"] or 0) if check else 0)
+    gone = sum(f for _, f, _ in passed)
+
+    def reaches(amount: int, percent: int) -> bool | None:
+        return None if income is None else amount * 100 >= percent * income
+
+    found: dict[Key, Row] = {}
+    for rule, others, ends, share, amount, before, limit, helped in (
+        (
+            "R08",
+            ("gangxing", "jiance", "qita"),
+            ("tekun", "dibao", "bianyuan"),
+            50,
+            policy,
+            older,
+            None if income is None else income - policy < RESIDENTS * len(living),
+            both(aided > 0, reaches(aided, 50)),
+        ),
+        (
+            "R40",
+            ("jiance", "qita"),
+            ("tekun", "dibao", "bianyuan", "gangxing"),
+            60,
+            expense,
+            gone,
+            None if head is None else head * 12 < RESIDENTS,
+            False,
+        ),
+    ):
+        enough = reaches(amount, share)
+        moved_on = both(no(enough), reaches(amount + before, share))
+        stays = both(bool(living), fresh, no(moved_on))
+        done = either(tier in ends, helped)
+        found[rule, home, "means"] = Row(
+            both(either(no(listed), tier in others), amount > 0, enough, limit, assets, stays, no(done)),
+            bool(done),
+            stays is False,
+            False,
+            ("orange" if rule == "R08" else "yellow", amount, income),
+        )
+    return found
+
+
 def rows_of_households(people: list[Person]) -> dict[Key, Row]:
     """Every facts row of the rule about households."""
     homes: dict[str, list[Person]] = defaultdict(list)
@@ -690,6 +812,7 @@ def rows_of_households(people: list[Person]) -> dict[Key, Row]:
             died = min(d["event_on"] for d in head.deaths)
             past = not (tier and living and (head.today - died).days <= 180)
             found["R33", home, died.isoformat()] = Row(not past, False, past, False, ("orange", died.isoformat()))
+        found |= of_means(home, members, tier)
         years = {y for m in members for y in m.paid()}
         for year in years:
             paid = sum(m.paid().get(year, (0, 0))[0] for m in members)

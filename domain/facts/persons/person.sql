@@ -38,6 +38,8 @@ with said as (
     select 11 as place, person_key, division, occurred_at, record_id from house
     union all by name
     select 12 as place, person_key, division, occurred_at, record_id from checked
+    union all by name
+    select 13 as place, person_key, division, occurred_at, record_id from tenancy
 ), folded as (
     select person_key,
            coalesce(arg_max(division, row(-place, occurred_at, record_id, division)) filter (division <> ''),

@@ -12,6 +12,16 @@ import pytest
 from doudi.demo import expected
 
 TODAY = date(2026, 11, 22)
+MANY = (
+    "99010119700101001X",
+    "990101197001010028",
+    "990101197001010036",
+    "990101197001010044",
+    "990101197001010052",
+    "990101197001010060",
+    "990101197001010079",
+    "990101197001010087",
+)
 A, B, C, D = "990101196001010015", "990101196001010023", "990101196001010031", "99010119600101004X"
 
 
@@ -621,6 +631,32 @@ def test_work_lost_refused_and_found() -> None:
     assert [r[:2] for r in standing(found, "R27", "R29", "R30", "R31")] == rows
 
 
+def lodging(who: str, tenure: str, area: str | None, **more: Any) -> dict[str, Any]:
+    start = {"reg_no": f"Z{who}{area}", "certno": who, "tenure": tenure, "area_per_head": area}
+    return {**start, "support": "无", "deleted": False, **more}
+
+
+def test_who_has_no_home_or_a_crowded_one() -> None:
+    ids = MANY[:7]
+    tiers = ("dibao", "dibao", "tekun", "bianyuan", "dibao", "dibao", "dibao")
+    paid = {"support": "租赁补贴", "support_from": date(2026, 1, 1)}
+    found = tables(
+        low_income_member=[entry(i, tier) for i, tier in zip(ids, tiers, strict=True)],
+        life_event=[death(ids[6], "2026-11-01")],
+        tenancy=[
+            lodging(ids[0], "租赁", "12.99"),
+            lodging(ids[1], "租赁", "13.00"),
+            lodging(ids[2], "无房", None),
+            lodging(ids[3], "无房", None),
+            lodging(ids[4], "租赁", "9.00"),
+            lodging(ids[4], "租赁", "20.00", **paid),
+            lodging(ids[5], "租赁", "9.00", **paid, support_until=date(2026, 11, 22)),
+            lodging(ids[6], "无房", None),
+        ],
+    )
+    assert [r[1] for r in standing(found, "R25")] == [ids[0], ids[2], ids[5]]
+
+
 def test_houses_and_checks_of_means() -> None:
     found = tables(
         low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan")],
@@ -657,3 +693,90 @@ def test_households_that_lost_their_head_or_have_nobody_in_work() -> None:
         ("R28", "H1", "work", "orange", None),
         ("R33", "H1", "2026-11-01", "orange", None),
     ]
+
+
+def test_twelve_months_of_expenses_beside_an_income() -> None:
+    # Two people with 1,000 yuan a month each: 24,000 yuan a year; half is 12,000, three fifths are 14,400.
+    pairs = {house: (house + "1", house + "2") for house in ("H1", "H2", "H3", "H4")}
+    ids = dict(zip([i for pair in pairs.values() for i in pair], MANY, strict=True))
+    homes = [member(ids[i], house) for house, pair in pairs.items() for i in pair]
+    checks = [check(ids[f"{house}1"], "none", "1000.00") for house in pairs]
+    checks[2]["education_year"] = "2400.00"
+    found = tables(
+        household_member=homes,
+        means_check=checks,
+        setl_d=[
+            bill(ids["H11"], "7000.00", "2025-11-23"),
+            bill(ids["H12"], "5000.00", "2026-11-22"),
+            bill(ids["H21"], "12000.00", "2025-11-22"),
+            bill(ids["H22"], "12000.00", "2026-11-23"),
+            {
+                **bill(ids["H31"], "15000.00", fulamt_ownpay_amt="2000.00", overlmt_selfpay="500.00"),
+                "preselfpay_amt": "500.01",
+            },
+            bill(ids["H41"], "14399.99"),
+        ],
+    )
+    # H2: a day too old and a day too early. H3: 11,999.99 within the policy, 17,400 with schooling.
+    assert standing(found, "R08", "R40") == [
+        ("R08", "H1", "means", "orange", None),
+        ("R08", "H4", "means", "orange", None),
+        ("R40", "H3", "means", "yellow", None),
+    ]
+
+
+def test_expenses_of_the_listed_the_aided_and_those_without_a_sound_check() -> None:
+    ids = dict(zip("ABCDEFGH", MANY, strict=True))
+    whole = [
+        check(ids["A"], "none", "1000.00"),
+        check(ids["B"], "none", "1000.00"),
+        check(ids["C"], "none", "1000.00"),
+        check(ids["D"], "none", "1000.00", auth_no=None),
+        check(ids["E"], "none", "1000.00", checked_on=date(2026, 5, 25)),
+        check(ids["F"], "none", "1000.00", assets_ok=False),
+        check(ids["G"], "none", "1000.00"),
+        check(ids["G"], "none", "5000.00", checked_on=date(2026, 10, 2)),
+        check(ids["H"], "none", "1000.00"),
+    ]
+    found = tables(
+        household_member=[
+            *(member(i, f"H{n}") for n, i in ids.items() if n != "H"),
+            member(ids["H"], "HH", joined_on=date(2026, 10, 2)),
+        ],
+        means_check=whole,
+        setl_d=[bill(i, "6000.00") for i in ids.values()] + [bill(i, "3000.00", "2026-05-01") for i in ids.values()],
+        low_income_member=[entry(ids["A"], "gangxing"), entry(ids["B"], "bianyuan")],
+        benefit=[aid(ids["C"], "2026-03-01", benefit_code="medical_aid")],
+    )
+    # One person each: 12,000 yuan a year. C: the aid followed 6,000 yuan, half of it. E: 181 days old.
+    # G: the newer check. H: checked the day before he joined.
+    assert [r[:2] for r in standing(found, "R08", "R40")] == [("R08", "HA"), ("R40", "HC")]
+
+
+@pytest.mark.parametrize(
+    ("more", "rules"),
+    [
+        ({"income_month": "1000.01"}, ["R08"]),  # three fifths of 12,000.12 yuan are a few fen more
+        ({"income_month": "999.99"}, ["R08", "R40"]),
+        ({"income_month": None}, []),
+        ({"assets_ok": None}, []),
+    ],
+)
+def test_a_second_check_of_the_day(more: dict[str, Any], rules: list[str]) -> None:
+    found = tables(
+        household_member=[member(A, "H1")],
+        means_check=[check(A, "none", "1000.00"), {**check(A, "none", "1000.00", check_id="again"), **more}],
+        setl_d=[bill(A, "7200.01")],
+    )
+    assert [r[0] for r in standing(found, "R08", "R40")] == rules
+
+
+def test_what_is_left_must_be_less_than_the_residents_income() -> None:
+    found = tables(
+        household_member=[member(A, "H1"), member(B, "H2"), member(C, "H3"), member(C, "H4"), member(D, "H4")],
+        means_check=[check(i, "none", "7000.00") for i in (A, B, C)],
+        setl_d=[bill(A, "42686.00"), bill(B, "42686.01"), bill(C, "50400.00")],
+        life_event=[death(D, "2026-05-01")],
+    )
+    # 84,000 yuan a year, of which 41,314 are left for A. None is below 41,314 before, so R40 has nothing to say.
+    assert [r[:2] for r in standing(found, "R08", "R40")] == [("R08", "H2"), ("R08", "H3"), ("R08", "H4")]
