@@ -228,6 +228,11 @@ class Attempt:
     """A change over records. The connection is the caller's, and new: tables are made in it, none of them temporary."""
 
     def __init__(self, con: Connection, records: Records, change: Change) -> None:
+        if change.before.tier_kept != change.after.tier_kept:
+            raise TryError(
+                "a tier's abolition changes what all facts say, not one rule; `doudi roster reclassify` shows whom it "
+                "concerns and what becomes of each"
+            )
         if not change.changed:
             raise TryError(
                 "nothing that decides is changed; give a file that says something else than the book in force"
@@ -365,7 +370,8 @@ class Attempt:
             con.execute(f"create schema {side}")
             cursor.execute(f"set search_path = '{side},main'")
             expect(cursor, SMALL + 1)
-            difference.create(cursor, [c for s in self.stages for c in self.change.compiled(side, s).values()])
+            difference.create(cursor)
+            difference.attach(cursor, [c for s in self.stages for c in self.change.compiled(side, s).values()])
         for number, day in enumerate(asked):
             say(f"{day} ({number + 1}/{len(asked)})")
             if number:
@@ -378,7 +384,10 @@ class Attempt:
         """Define the day, what is covered, and which records are known."""
         in_force = [(topic, prefix) for topic, prefix, since in self.records.coverage if since <= day]
         for con in (self.con, *self.cursors.values()):
-            for statement in (*facts.constant_macros(), *facts.macros(day.isoformat(), in_force)):
+            for statement in (
+                *facts.constant_macros(),
+                *facts.macros(day.isoformat(), in_force, self.change.before.tier_kept),
+            ):
                 con.execute(statement)
         for topic in self.topics:
             kept = facts.kept_of(PERSONS)[topic]
