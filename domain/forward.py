@@ -22,15 +22,15 @@ class Forwarded:
     """A view for other subjects: its topic, what makes a row, what a row says, and whose row it is.
 
     ``now`` is the SELECT of the rows of the subjects under evaluation, with columns key (none of
-    them NULL) and content; ``of`` the key column that names the subject it comes from; ``driver`` the fact
-    without which it has no rows.
+    them NULL) and content; ``of`` the key column that names the subject it comes from; ``drivers`` the facts
+    of which at least one has rows where it has any.
     """
 
     topic: str
     key: tuple[str, ...]
     content: tuple[str, ...]
     of: str
-    driver: str
+    drivers: frozenset[str]
     now: str
 
     @property
@@ -70,7 +70,7 @@ class Forwarded:
 
     def publish(self, con: Connection, stamp: Stamp, filled: set[str]) -> pl.DataFrame | None:
         """The rows that changed for the ``subjects``, now kept as published; None if there are none."""
-        now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
+        now = self.now if not self.drivers.isdisjoint(filled) else f"select * from {self.published} limit 0"
         if not count(con, f"insert into {self.change} {self._difference(now)}"):
             return None
         same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
@@ -108,13 +108,18 @@ MEMBERS = Forwarded(
         "died_on",
         "able",
         "in_work",
+        "incapable",
+        "income_month_fen",
+        "assets_ok",
+        "checked_on",
     ),
     of="person_key",
-    driver="membership",
+    drivers=frozenset({"membership"}),
     now="""
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
                coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
-               p.died_on, p.able_to_work as able, p.in_work
+               p.died_on, p.able_to_work as able, p.in_work, p.incapable,
+               c.said.income_month_fen, c.said.assets_ok, c.said.checked_on
         from (select household_key, person_key, bool_or(head) as head from membership where in_force group by all) m
         join person p using (person_key)
         left join (
@@ -122,19 +127,31 @@ MEMBERS = Forwarded(
                    list({'year': year, 'self_pay_fen': self_pay_fen, 'aided_self_pay_fen': aided_self_pay_fen}
                         order by year) as years
             from medical_year where subject in (select person_key from membership where in_force) group by 1
-        ) y using (person_key)""",
+        ) y using (person_key)
+        left join (
+            select person_key, arg_max(checked, row(checked_on, record_id)) as said
+            from checked where checked_on is not null group by 1
+        ) c using (person_key)""",
 )
 """What a person contributes to each household, for everybody who belongs to one."""
 
 RELATIONS = Forwarded(
     topic="hub.relation",
     key=("person_key", "relation", "other_key", "record_id"),
-    content=("severe_disability",),
+    content=("severe_disability", "tier"),
     of="other_key",
-    driver="card",
+    drivers=frozenset({"card", "schooling", "ward"}),
     now="""
         select guardian_key as person_key, 'guardian' as relation, person_key as other_key, record_id,
-               bool_or(active and coalesce(grade <= 2, false)) as severe_disability
-        from card where guardian_key is not null group by all""",
+               bool_or(severe) as severe_disability, '' as tier
+        from (select guardian_key, person_key, record_id, active and coalesce(grade <= 2, false) as severe from card
+              union all select guardian_key, person_key, record_id, false from schooling)
+        where guardian_key is not null group by guardian_key, person_key, record_id
+        union all
+        select distinct w.other_key, 'ward', w.person_key, '', false, p.tier
+        from ward w join person p using (person_key) where p.alive and p.tier <> ''""",
 )
-"""Who is named as guardian on a disability certificate, for the guardian's own partition."""
+"""Who is named as guardian, for the guardian's own partition; from there the guardian's tier, for those who name it.
+
+The first rests on departments' records alone, the second on it and the roster: so it comes to an end.
+"""

@@ -1,4 +1,5 @@
 -- What each member contributes to the household (hub.member).
 select household_key, person_key, division, head, alive, tier, years, severe_disability, wards_severe, died_on, able, in_work,
+       incapable, income_month_fen, assets_ok, checked_on,
        '' as record_id, caused_at as published_at, lane, "partition", "offset"
 from {hub.member}
