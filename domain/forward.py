@@ -129,7 +129,7 @@ MEMBERS = Forwarded(
             from medical_year where subject in (select person_key from membership where in_force) group by 1
         ) y using (person_key)
         left join (
-            select person_key, arg_max(checked, row(checked_on, record_id)) as said
+            select person_key, arg_max(checked, row(checked_on, income_month_fen, not assets_ok, record_id)) as said
             from checked where checked_on is not null group by 1
         ) c using (person_key)""",
 )

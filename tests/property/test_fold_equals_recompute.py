@@ -27,6 +27,16 @@ START = date(2026, 11, 20)
 PERSONS = list("ABCDEFGHIJ")
 TOPICS = oracle.PLACES
 FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card"]
+BORN = dict(
+    zip(
+        PERSONS,
+        [
+            *(date(2010, 11, 20), date(2010, 12, 1), date(2008, 11, 25), date(2020, 11, 22), date(1966, 9, 21)),
+            *(date(1966, 12, 3), date(1952, 2, 29), date(2011, 1, 5), date(2016, 2, 29), date(1970, 6, 1)),
+        ],
+        strict=True,
+    )
+)
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TIERS = ["tekun", "dibao", "dibao", "bianyuan", *oracle.ORDER]
@@ -86,7 +96,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
             }
         case "disability.card":
             return {
-                "category": pick([4, 5, 6]),
+                "category": pick([1, 4, 5, 6]),
                 "grade": pick([1, 2, 3, 4]),
                 "guardian_key": pick([None, *PERSONS]),
                 "status": pick(["active", "active", "active", "cancelled"]),
@@ -101,6 +111,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "absent_days": pick([None, 5, 6]),
                 "student_aid": pick([None, True, False]),
                 "yulu": pick([None, True, False]),
+                "guardian_key": pick([None, *PERSONS]),
             }
         case "employment.status":
             return {
@@ -123,7 +134,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "finding": pick([None, "none", "vehicle"]),
                 "checked_on": pick([date(2026, 6, 1), *PAST]),
                 "authorisation": pick([None, "SQ1", "SQ1"]),
-                "income_month_fen": pick([None, 89_999, 90_000]),
+                "income_month_fen": pick([None, 59_999, 60_000, 89_999, 90_000]),
                 "assets_ok": pick([None, True, True, False]),
             }
     events = ["death", "death", "custody", "moved_out", "accident", "disaster", "moved"]
@@ -137,9 +148,12 @@ def record(chance: random.Random, by: int) -> dict[str, Any]:
     topic = pick([*common, *common, *common, "medical.settlement", "civil.roster", "vital.life_event"])
     source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
     said = fields(topic, pick)
+    person = pick(PERSONS)
+    if topic in oracle.AGED:
+        said["born_on"] = pick([BORN[person], BORN[person], None])
     return {
         "topic": topic,
-        "person": pick(PERSONS),
+        "person": person,
         "source": source,
         # Two sources may count bills alike; an id that becomes an episode is the department's own key.
         "record_id": number if said.get("med_type", "21") != "21" else f"{source}{number}",
@@ -329,6 +343,8 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R07", "R12"), lambda e: (e["stay_fen"],)),
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
+                **dict.fromkeys(("R18", "R36"), lambda e: (e["age"],)),
+                "R17": lambda e: (e["members_alive"],),
                 **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
                 "R28": lambda e: (e["members_able"],),
                 "R33": lambda e: (e["head_died_on"],),
