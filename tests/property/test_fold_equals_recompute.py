@@ -26,7 +26,7 @@ BOOK = load()
 START = date(2026, 11, 20)
 PERSONS = list("ABCDEFGHIJ")
 TOPICS = oracle.PLACES
-FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card"]
+FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment"]
 BORN = dict(
     zip(
         PERSONS,
