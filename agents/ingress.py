@@ -190,11 +190,11 @@ class Ingress:
         return {k: v for k, v in opened.items() if v}
 
     def _derived(
-        self, topic: str, number: IdNumber, identity: Mapping[str, str], division: str
+        self, topic: str, person: IdNumber, identity: Mapping[str, str], division: str
     ) -> dict[str, str | date | None]:
         """Date of birth and the keys of household and guardian, where the topic has them."""
         known = load.of_topic(topic).dtypes
-        found: dict[str, str | date | None] = {"born_on": number.born_on} if "born_on" in known else {}
+        found: dict[str, str | date | None] = {"born_on": person.born_on} if "born_on" in known else {}
         if "household_key" in known and (number := identity.get("household_no")):
             found["household_key"] = persons.household_key(division[:6], number, self._secrets.linking)
         if "guardian_key" in known and (guardian := identity.get("guardian_id_number")):
