@@ -394,7 +394,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (0, 1, 5, 6):  # together they reach all rules
+    for seed in (3, 39, 51):  # together they reach all rules
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
     assert {rule for rule, _ in seen} == BOOK.rules.keys()
     endings = {(rule, cause) for rule, cause in seen if cause}
