@@ -13,7 +13,7 @@ import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
 from agents.app import build
@@ -21,7 +21,7 @@ from agents.app import run as run_app
 from agents.intake import CODE, ID_INSIDE, LOCAL, Refused, fields_of
 from agents.slices import Slice
 from domain import persons
-from domain.persons import BadId
+from domain.persons import BadId, IdNumber
 from domain.sealing import CannotOpen, index_entries, open_sealed, seal_to
 from schemas import load
 from schemas.codec import decode, encode
@@ -151,7 +151,7 @@ class Ingress:
             return [self._unidentified(topic, row, state, bad.reason, {**identity, **fields})]
         person = persons.person_key(number, self._secrets.linking)
         if not deleted:
-            fields |= self._keys(topic, identity, division)
+            fields |= self._derived(topic, number, identity, division)
         lane = of(topic).backlog if record["op"] == "snapshot" else topic
         rows: list[Row] = [(lane, {**row, "person_key": person, **fields})]
         if record["op"] in ("update", "delete"):  # the record may have stood unidentified before
@@ -189,10 +189,12 @@ class Ingress:
             raise Refused("bad_seal", "sealed_identity is not a JSON object of texts")
         return {k: v for k, v in opened.items() if v}
 
-    def _keys(self, topic: str, identity: Mapping[str, str], division: str) -> dict[str, str | None]:
-        """Keys of the household and the guardian, where the topic has them."""
+    def _derived(
+        self, topic: str, person: IdNumber, identity: Mapping[str, str], division: str
+    ) -> dict[str, str | date | None]:
+        """Date of birth and the keys of household and guardian, where the topic has them."""
         known = load.of_topic(topic).dtypes
-        found: dict[str, str | None] = {}
+        found: dict[str, str | date | None] = {"born_on": person.born_on} if "born_on" in known else {}
         if "household_key" in known and (number := identity.get("household_no")):
             found["household_key"] = persons.household_key(division[:6], number, self._secrets.linking)
         if "guardian_key" in known and (guardian := identity.get("guardian_id_number")):

@@ -18,7 +18,7 @@ ENVELOPE = frozenset(
         "occurred_at", "published_at",
     }
 )  # fmt: skip
-DERIVED = frozenset({"household_key", "guardian_key"})
+DERIVED = frozenset({"household_key", "guardian_key", "born_on"})
 """Fields that only the hub can know: it makes them from the sealed identity."""
 ID_INSIDE = re.compile(r"[0-9]{17}[0-9Xx]")
 CODE = re.compile(r"[0-9A-Za-z_.:\-]{0,64}")

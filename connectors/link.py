@@ -11,6 +11,7 @@ import polars as pl
 
 from domain import persons
 from domain.persons import BadId
+from schemas.load import of_topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ CARD_MISMATCH = "card_mismatch"
 """The certificate number holds another ID than the row: two persons claimed, so neither is taken."""
 
 _HASH_BYTES = 12
-_CONTENT = ("person_key", "_reason", "_fields", "household_key", "guardian_key")
+_CONTENT = ("person_key", "_reason", "_fields", "household_key", "guardian_key", "born_on")
 _PARTS = ("id_number", "name", "telephone", "address")
 _COLUMN = {"id_number": "_canonical", "name": "_name", "telephone": "_telephone", "address": "_address"}
 
@@ -36,7 +37,8 @@ class Linker:
         """``frame`` of `connectors.mapping.apply` with ``person_key``, ``_reason`` and ``record_id``.
 
         ``_reason`` is null where the person is known; ``_canonical`` is then the number's canonical form, for
-        the vault. ``hash_key``: the department's key contains an ID number, so record_id is its keyed hash.
+        the vault. ``born_on``, where the topic has it, is that number's date of birth. ``hash_key``: the
+        department's key contains an ID number, so record_id is its keyed hash.
         """
         clear, keys, reasons = self._persons(frame, today)
         columns = [
@@ -44,6 +46,8 @@ class Linker:
             pl.Series("person_key", keys, pl.String),
             pl.Series("_reason", reasons, pl.String),
         ]
+        if "born_on" in of_topic(mapping.topic).dtypes:
+            columns.append(columns[0].str.slice(6, 8).str.to_date("%Y%m%d").alias("born_on"))
         if hash_key:
             hashed = [persons.record_key(k, self.linking) for k in frame["_key"].to_list()]
             columns.append(pl.Series("record_id", hashed, pl.String))
@@ -110,7 +114,7 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [frame[c].to_list() for c in _CONTENT if c in frame.columns]
+    columns = [frame[c].cast(pl.String).to_list() for c in _CONTENT if c in frame.columns]
     joined = ("\x1f".join([v or "\x00" for v in row]) for row in zip(*columns, strict=True))
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 

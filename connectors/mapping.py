@@ -66,6 +66,7 @@ class Mapping:
         """Refuse fields that the topic's schema does not know, or that are not mapped."""
         linked = {"household_key"} if self.identity.household_no else set()
         linked |= {"guardian_key"} if self.identity.guardian_id else set()
+        linked |= {"born_on"} & set(of_topic(self.topic).dtypes)  # from the ID number, for every department alike
         have, want = set(self.fields) | linked, set(of_topic(self.topic).dtypes) - set(ENVELOPE)
         if have != want:
             raise ConfigError(

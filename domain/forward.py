@@ -22,15 +22,15 @@ class Forwarded:
     """A view for other subjects: its topic, what makes a row, what a row says, and whose row it is.
 
     ``now`` is the SELECT of the rows of the subjects under evaluation, with columns key (none of
-    them NULL) and content; ``of`` the key column that names the subject it comes from; ``driver`` the fact
-    without which it has no rows.
+    them NULL) and content; ``of`` the key column that names the subject it comes from; ``drivers`` the facts
+    of which at least one has rows where it has any.
     """
 
     topic: str
     key: tuple[str, ...]
     content: tuple[str, ...]
     of: str
-    driver: str
+    drivers: frozenset[str]
     now: str
 
     @property
@@ -70,7 +70,7 @@ class Forwarded:
 
     def publish(self, con: Connection, stamp: Stamp, filled: set[str]) -> pl.DataFrame | None:
         """The rows that changed for the ``subjects``, now kept as published; None if there are none."""
-        now = self.now if self.driver in filled else f"select * from {self.published} limit 0"
+        now = self.now if not self.drivers.isdisjoint(filled) else f"select * from {self.published} limit 0"
         if not count(con, f"insert into {self.change} {self._difference(now)}"):
             return None
         same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
@@ -115,16 +115,17 @@ MEMBERS = Forwarded(
         "income_month_fen",
         "assets_ok",
         "education_year_fen",
+        "incapable",
     ),
     of="person_key",
-    driver="membership",
+    drivers=frozenset({"membership"}),
     now="""
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
                coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
                p.died_on, p.able_to_work as able, p.in_work,
                coalesce(d.days, []) as days, a.medical_aid_on, p.on_roster,
                c.newest.checked_on as checked_on, c.newest.income_month_fen as income_month_fen,
-               c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen
+               c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen, p.incapable
         from (
             select household_key, person_key, bool_or(head) as head,
                    min(coalesce(joined_on, date '0001-01-01')) as since_on
@@ -167,15 +168,26 @@ Self-pay goes by day since 1 January of last year, so that the household sums an
 itself and a day that passes changes no row (but one a year).
 """
 
+NAMED = """
+        select guardian_key as person_key, 'guardian' as relation, person_key as other_key, record_id,
+               bool_or(severe) as severe_disability, '' as tier
+        from (select guardian_key, person_key, record_id, active and coalesce(grade <= 2, false) as severe from card
+              union all select guardian_key, person_key, record_id, false from schooling)
+        where guardian_key is not null group by guardian_key, person_key, record_id"""
+"""Who is named as guardian, for the guardian's own partition. Rests on departments' records alone."""
+
+HELD = """
+        select distinct w.other_key as person_key, 'ward' as relation, w.person_key as other_key, '' as record_id,
+               false as severe_disability, p.tier
+        from ward w join person p using (person_key) where p.alive and p.tier <> ''"""
+"""From there the guardian's tier, for those who name it. Rests on these and on the roster: so it comes to an end."""
+
 RELATIONS = Forwarded(
     topic="hub.relation",
     key=("person_key", "relation", "other_key", "record_id"),
-    content=("severe_disability",),
+    content=("severe_disability", "tier"),
     of="other_key",
-    driver="card",
-    now="""
-        select guardian_key as person_key, 'guardian' as relation, person_key as other_key, record_id,
-               bool_or(active and coalesce(grade <= 2, false)) as severe_disability
-        from card where guardian_key is not null group by all""",
+    drivers=frozenset({"card", "schooling", "ward"}),
+    now=f"{NAMED} union all {HELD}",
 )
-"""Who is named as guardian on a disability certificate, for the guardian's own partition."""
+"""What persons who name each other say to each other's partitions."""

@@ -195,7 +195,7 @@ class Screening:
         if (said or "verdict" in known) and difference.compare(con):
             found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
-            if view.driver in filled or view.published in known:
+            if not view.drivers.isdisjoint(filled) or view.published in known:
                 changed = view.publish(con, stamp, filled)
                 if changed is not None:
                     found[view.topic].append(changed)
@@ -304,7 +304,7 @@ class Screening:
 
 
 class PersonStage(Screening):
-    """Rules about persons; forwards what a person contributes to households and to a guardian."""
+    """Rules about persons; forwards what a person contributes to households, to a guardian and to wards."""
 
     name = "persons"
     subject_kind = "person"

@@ -244,8 +244,9 @@ def _record(
         **DEFAULTS.get(topic, {}),
     }
     row |= {name: _value(topic, name, value) for name, value in fields.items() if name not in ("id", "who")}
-    if row.get("household_key"):
-        row["household_key"] = prefix + row["household_key"]
+    for key in ("household_key", "guardian_key"):
+        if row.get(key):
+            row[key] = prefix + row[key]
     return row
 
 

@@ -22,7 +22,7 @@ from domain import difference, facts
 from domain.compile import DIALECT, Compiled, compiled, conjuncts, content, parse, said
 from domain.errors import Permanent
 from domain.facts import Fact
-from domain.forward import MEMBERS, RELATIONS
+from domain.forward import HELD, MEMBERS, NAMED, RELATIONS
 from domain.plans import SMALL, expect
 from domain.records import Kept, columns_of
 from domain.rules import Rule, RuleBook
@@ -174,7 +174,7 @@ def _needed(stage: str, roots: Iterable[str]) -> list[Fact]:
             found.add(name)
             ahead += by_name[name].reads
             if by_name[name].topic == RELATIONS.topic:
-                ahead.append(RELATIONS.driver)
+                ahead += RELATIONS.drivers
     # Those over a topic first, and of these those that others forward last.
     return sorted(
         (fact for fact in facts.load(stage) if fact.name in found),
@@ -195,8 +195,6 @@ class _Known(Kept):
 
     def current(self, selected: str, columns: Iterable[str]) -> str:
         """SQL of columns of the current rows."""
-        if self.topic == RELATIONS.topic:
-            return f"(select {', '.join(columns)} from ({RELATIONS.now}))"
         if self.topic == MEMBERS.topic:
             return (
                 "(select *, timestamp '1970-01-01' as caused_at, 0::tinyint as lane, "
@@ -249,6 +247,7 @@ class Attempt:
         self.needed = {PERSONS: _needed(PERSONS, roots)}
         if self.households:
             self.needed[HOUSEHOLDS] = _needed(HOUSEHOLDS, {c.rule.facts for c in change.rules(HOUSEHOLDS)})
+        self.related = any(f.topic == RELATIONS.topic for f in self.needed[PERSONS])
         self.statements = tuple(self._statements())
         self.topics = sorted({f.topic for f in self.needed[PERSONS] if f.topic and not f.topic.startswith("hub.")})
 
@@ -261,6 +260,7 @@ class Attempt:
             con.execute(statement)
         con.execute("create table subjects (subject varchar)")
         con.execute(f"insert into subjects {self._concerned()}")
+        con.execute(f"create table people as {self._people()}")
         within = 0
         for topic in self.topics:
             say(topic)
@@ -287,13 +287,25 @@ class Attempt:
                 if rule is None:
                     continue
                 if book.shapes[rule.facts].stage == HOUSEHOLDS:
-                    parts.add(self._persons(_topic_of(PERSONS, MEMBERS.driver)))
+                    parts |= {self._persons(_topic_of(PERSONS, driver)) for driver in MEMBERS.drivers}
                     continue
                 whose = self._persons(_topic_of(PERSONS, rule.facts))
                 if self._asks_for_roster(rule, book):
                     whose = f"select subject from ({whose}) where subject in ({self._persons(ROSTER)})"
                 parts.add(whose)
         return f"select distinct subject from ({' union all '.join(sorted(parts))})"
+
+    def _people(self) -> str:
+        """SELECT of the subjects and of their guardians, whose tier the subjects are told."""
+        parts = ["select subject as person from subjects"]
+        for topic in self.topics:
+            if self.related and "guardian_key" in columns_of(topic):
+                parts += [
+                    f"select {self._columns(table, ['guardian_key'])[0]} from {table} "
+                    "where person_key in (select subject from subjects)"
+                    for table in self.records.tables.get(topic, ())
+                ]
+        return " union ".join(parts)
 
     def _asks_for_roster(self, rule: Rule, book: RuleBook) -> bool:
         """Whether one of the rule's own conditions fails for whoever has no entry of the roster."""
@@ -325,10 +337,9 @@ class Attempt:
         order = [column.strip('"') for column in kept.order]
         wanted = list(dict.fromkeys([*shown, *kept.key, kept.subject, *order, "op"]))
         known_on = "local_day(case when lane = 0 then least(occurred_at, published_at) else published_at end)"
-        whose = [kept.subject]
-        if any(f.topic == RELATIONS.topic for f in self.needed[PERSONS]) and "guardian_key" in shown:
-            whose.append("guardian_key")  # a guardian is told of the wards' cards
-        mine = " or ".join(f"{column} in (select subject from subjects)" for column in whose)
+        mine = f"{kept.subject} in (select person from people)"
+        if self.related and "guardian_key" in shown:
+            mine += " or guardian_key in (select subject from subjects)"  # a guardian is told of the wards' cards
         parts = [
             f"select {', '.join(self._columns(table, wanted))}, {known_on} as known_on from {table} where {mine}"
             for table in self.records.tables.get(topic, ())
@@ -416,7 +427,7 @@ class Attempt:
             known = {topic: _Known(topic) for topic in facts.kept_of(stage)}
             shapes = {c.rule.facts for c in self.change.rules(stage)}
             for fact in needed:
-                sql = fact.over(known, "", self.records.division_default)
+                sql = self._told(fact, known) if fact.topic == RELATIONS.topic else self._over(fact, known)
                 if fact.topic == MEMBERS.topic:
                     yield f"create or replace table {fact.name} as {sql}"
                 elif fact.topic or (fact.view and fact.name not in shapes):
@@ -428,6 +439,21 @@ class Attempt:
                     mine = " where subject in (select subject from subjects)" if only else ""
                     yield f"create or replace table {fact.name} as select {columns} from ({sql}){mine}"
 
+    def _over(self, fact: Fact, known: Mapping[str, Kept]) -> str:
+        return fact.over(known, "", self.records.division_default)
+
+    def _told(self, fact: Fact, known: Mapping[str, Kept]) -> str:
+        """A fact that others forward: who is named as guardian, or their tier, which no guardian of theirs decides."""
+        by_name = {f.name: f for f in self.needed[PERSONS]}
+        ward = facts.TOPIC.sub(f"({NAMED})", by_name["ward"].sql)
+        if fact.name == "ward":
+            return ward
+        held = (
+            f"with ward as ({ward}), guardian as (select '' as person_key, '' as tier where false), "
+            f"person as ({self._over(by_name['person'], known)}) {HELD}"
+        )
+        return facts.TOPIC.sub(f"({held})", fact.sql)
+
     def _asked_of(self, stage: str, fact: Fact) -> set[str]:
         names = set(_ALWAYS)
         for c in self.change.rules(stage):
@@ -435,8 +461,6 @@ class Attempt:
         for reader in self.needed[stage]:
             if fact.name in reader.reads:
                 names |= {column.name for column in _tree(reader).find_all(exp.Column)}
-            if fact.name in reader.reads and reader.topic == RELATIONS.topic:
-                names |= _mentioned(RELATIONS.now)
         if self.households and stage == PERSONS:
             names |= _mentioned(MEMBERS.now)
         return names | {"person_key"}

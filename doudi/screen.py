@@ -32,6 +32,7 @@ _DERIVED = {
     "person_key",
     "household_key",
     "guardian_key",
+    "born_on",
     "event_id",
     "source",
     "source_epoch",
@@ -184,6 +185,7 @@ def _keep(
 ) -> None:
     lines = pl.Series("line", range(2, texts.height + 2), dtype=pl.Int64)
     keys = persons.link(texts["id_number"].to_list(), load.key, as_of)
+    numbers = {raw: persons.normalise_id(raw, as_of) for raw in keys}
     frame = pl.DataFrame({"line": lines, "id_number": texts["id_number"], "published_on": published}).with_columns(
         person_key=pl.Series([keys.get(raw) for raw in texts["id_number"].to_list()], dtype=pl.String),
         **columns,
@@ -192,7 +194,7 @@ def _keep(
         {"topic": topic, "line": line, "reason": _unusable(raw, as_of)}
         for line, raw in frame.filter(pl.col("person_key").is_null()).select("line", "id_number").iter_rows()
     ]
-    load.names.update({k: persons.normalise_id(raw, as_of).clear for raw, k in keys.items()})
+    load.names.update({k: numbers[raw].clear for raw, k in keys.items()})
     at = (pl.col("published_on").cast(pl.Datetime("ms")) - _LOCAL).dt.replace_time_zone("UTC")
     defaults: dict[str, pl.Expr | pl.Series] = {
         "event_id": pl.format("{}-{}", pl.lit(SOURCE), "line"),
@@ -215,6 +217,9 @@ def _keep(
         defaults["guardian_key"] = pl.Series(
             [guardians.get(r) for r in texts["guardian_id_number"].to_list()], dtype=pl.String
         )
+    if "born_on" in schema.dtypes:
+        born = {raw: number.born_on for raw, number in numbers.items()}
+        defaults["born_on"] = pl.Series([born.get(r) for r in texts["id_number"].to_list()], dtype=pl.Date)
     full = frame.with_columns(
         **{name: pl.col(name).fill_null(value) if name in columns else value for name, value in defaults.items()},
         **{

@@ -114,7 +114,7 @@ HUB_TOPICS = (
         "screening",
         "state",
         "compact",
-        "Records that name another person, forwarded to that person",
+        "Records that name another person, forwarded to that person, and that person's tier, forwarded back",
         ("screening",),
         "person_key",
     ),

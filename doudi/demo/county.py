@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from doudi.demo import bills, civil, edges, elsewhere, keys, others, people
+from doudi.demo import bills, civil, edges, elsewhere, keys, others, people, scene
 
 LOCAL = timedelta(hours=8)
 
@@ -45,7 +45,9 @@ def generate(count: int, seed: int, now: datetime) -> County:
     """The county of `count` people at the instant `now` (aware). Equal arguments give equal counties."""
     rng = np.random.default_rng([seed, 1])
     today = local_day(now)
-    county = people.settle(count, today, rng)
+    each = max(1, round(20 * count / keys.FULL))
+    births = [scene.birthday(today, *age) for age, needed in edges.AGES.items() for _ in range(needed * each)]
+    county = people.settle(count, today, rng, births)
     folk = county.frame
     roster = civil.roster(folk, today, rng)
     tables: Frames = {"low_income_member": roster, "disabled_card": elsewhere.cards(folk, roster, today, rng)}
@@ -59,7 +61,6 @@ def generate(count: int, seed: int, now: datetime) -> County:
     tables["life_event"] = pl.concat([tables["life_event"], more])
     tables |= others.tables(folk, roster, today, rng)
     heads = folk.filter(pl.col("head") & pl.col("reserved"))["person"].to_numpy()
-    each = max(1, round(20 * count / keys.FULL))
     planted = edges.plant(folk, rng.permutation(heads), each, today, now)
     tables = {
         name: pl.concat([frame, planted.tables[name].select(frame.columns)]) if name in planted.tables else frame

@@ -14,6 +14,12 @@ import polars as pl
 from doudi.demo import bills
 from doudi.demo.scene import TABLES, Scene
 
+AGES = {
+    **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 3, (16, 0): 4, (16, 60): 1, (16, 61): 1, (18, 0): 2},
+    **{(60, -1): 1, (60, 0): 7, (60, 60): 1, (60, 61): 1},
+}
+"""Of whom the situations need how many, by a birthday and how many days ago it was."""
+
 
 @dataclass(frozen=True)
 class Planted:
@@ -25,11 +31,16 @@ class Planted:
 
 def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: datetime) -> Planted:
     """Plant every situation `each` times on persons of `pool`."""
-    scene = Scene(today, now, [int(p) for p in pool])
+    spare = folk.filter(pl.col("reserved") & ~pl.col("head")).select("born", "person").iter_rows()
+    young: dict[date, list[int]] = {}
+    for born, person in spare:
+        young.setdefault(born, []).append(person)
+    scene = Scene(today, now, [int(p) for p in pool], folk["id_number"].to_list(), young)
     situations = (
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
         *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
+        *(_guardians, _birthdays, _disabled_children, _destitute),
     )
     for turn in range(each):
         for situation in situations:
@@ -439,3 +450,57 @@ def _lodgings(scene: Scene, _: int) -> None:
         ("无", 300, None),
     ):
         scene.tenancy("dibao", "租赁", 1000, support=support, since=since, until=until)
+
+
+def _guardians(scene: Scene, _: int) -> None:
+    """Pupils off the roster whose guardian, of another household, is on it, was, or died."""
+    for tier, stage, absent in (("dibao", "primary", 0), ("bianyuan", "junior", 6), ("jiance", "vocational", 0)):
+        guardian = scene.someone()
+        scene.entry(guardian, tier)
+        scene.pupil("", stage, absent=absent, guardian=guardian)
+    left, dead = scene.someone(), scene.someone()
+    scene.entry(left, "dibao", end=0, status="exited")
+    scene.entry(dead, "dibao")
+    scene.death(dead)
+    for guardian in (left, dead):
+        scene.pupil("", "primary", absent=6, guardian=guardian)
+
+
+def _birthdays(scene: Scene, _: int) -> None:
+    """The 16th, 18th and 60th by tier: today, tomorrow, on the last day that counts and the day after."""
+    for tier, years, back in (
+        *(("tekun", 16, 0), ("tekun", 16, -1), ("tekun", 16, 60), ("tekun", 16, 61), ("dibao", 18, 0)),
+        *(("dibao", 60, 0), ("tekun", 60, 0), ("dibao", 60, 60), ("dibao", 60, 61)),
+    ):
+        scene.entry(scene.aged(years, back), tier)
+    for years in (16, 18):
+        pupil = scene.aged(years, 0)
+        scene.pupil("tekun", "senior", person=pupil)
+
+
+def _disabled_children(scene: Scene, _: int) -> None:
+    """Certificates from the sixth birthday to the day before the sixteenth; at school, revoked."""
+    for years, back in ((6, 0), (6, -1), (16, -1), (16, 0), (10, 100)):
+        scene.card(scene.aged(years, back), 5, 3)
+    scene.card(scene.aged(10, 100), 5, 3, status="cancelled")
+    pupil = scene.aged(10, 100)
+    scene.card(pupil, 5, 3)
+    scene.pupil("", "primary", person=pupil)
+
+
+def _destitute(scene: Scene, turn: int) -> None:
+    """Alone at 60 and a day before, by income and check; with a minor of 15 and of 16; disabled by kind and grade."""
+    for suffix, back, income in (("L", 0, 59_999), ("M", -1, 59_999), ("N", 0, 60_000)):
+        elder = scene.aged(60, back)
+        scene.home(elder, f"HX{turn:05d}{suffix}", head=True)
+        scene.check("", "none", income, person=elder)
+    scene.home(scene.aged(60, 0), f"HX{turn:05d}O", head=True)  # never checked
+    for suffix, minor in (("P", -1), ("Q", 0)):
+        elder = scene.aged(60, 0)
+        scene.home(elder, f"HX{turn:05d}{suffix}", head=True)
+        scene.home(scene.aged(16, minor), f"HX{turn:05d}{suffix}")
+        scene.check("", "none", 30_000, person=elder)
+    for suffix, category, grade in (("R", 4, 2), ("S", 4, 3)):
+        person = scene.check("", "none", 30_000)
+        scene.card(person, category, grade)
+        scene.home(person, f"HX{turn:05d}{suffix}", head=True)

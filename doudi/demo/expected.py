@@ -22,8 +22,8 @@ import psycopg
 from domain import persons
 
 COUNTY = "990101"
-OF_HOUSEHOLDS = ("H01", "R08", "R28", "R33", "R40")
-BY_CARD = ("R13", "R14", "R14S", "R15")
+OF_HOUSEHOLDS = ("H01", "R08", "R17", "R28", "R33", "R40")
+BY_CARD = ("R13", "R14", "R14S", "R15", "R18")
 """Rules whose episode is a certificate."""
 LATE_DAYS = 31
 """Days after 31 December during which the old year's bills still count (product default)."""
@@ -37,7 +37,8 @@ QUERIES: dict[str, dict[str, str]] = {
         " FROM psn_insu_d",
     },
     "disability": {
-        "disabled_card": "SELECT card_no, certno, category, grade, status, valid_until FROM disabled_card",
+        "disabled_card": "SELECT card_no, certno, category, grade, status, valid_until, guardian_certno"
+        " FROM disabled_card",
     },
     "civil": {
         "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, taper_until,"
@@ -51,7 +52,7 @@ QUERIES: dict[str, dict[str, str]] = {
     },
     "education": {
         "student": "SELECT student_no, certno, stage, status, enrol_date, end_date, absent_days, student_aid, yulu,"
-        " deleted FROM student",
+        " guardian_certno, deleted FROM student",
     },
     "employment": {
         "job_status": "SELECT reg_no, certno, status, since_date, able, refusals, wage, help_date, deleted"
@@ -94,6 +95,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "grade": pl.Int32,
         "status": pl.String,
         "valid_until": pl.Date,
+        "guardian_certno": pl.String,
     },
     "low_income_member": {
         "entry_id": pl.String,
@@ -147,6 +149,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "absent_days": pl.Int32,
         "student_aid": pl.Boolean,
         "yulu": pl.Boolean,
+        "guardian_certno": pl.String,
         "deleted": pl.Boolean,
     },
     "job_status": {

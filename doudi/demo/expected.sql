@@ -28,6 +28,7 @@ WITH raw AS (
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
     UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
     UNION SELECT certno FROM tenancy
+    UNION SELECT guardian_certno FROM student UNION SELECT guardian_certno FROM disabled_card
 ), long_form AS (
     SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
                      THEN substr(typed(raw), 1, 6) || '19' || substr(typed(raw), 7, 9) ELSE typed(raw) END AS id
@@ -41,6 +42,9 @@ SELECT raw, CASE WHEN regexp_full_match(id, '[0-9]{17}[0-9X]')
                   AND try_strptime(substr(id, 7, 8), '%Y%m%d') IS NOT NULL
             THEN CASE WHEN check_digit(substr(id, 1, 17)) = substr(id, 18, 1) THEN id END END AS id
 FROM full_form;
+
+-- Full years on a day, from the digits of the number: 0229 comes before 0301 and after 0228.
+CREATE OR REPLACE MACRO years(id, day) AS (strftime(day, '%Y%m%d')::INT - substr(id, 7, 8)::INT) // 10000;
 
 ---------------------------------------------------------------- who lives, who is on the roster, in which house
 -- A row of the drop folder given twice or corrected: the latest registration of that record number counts.
@@ -344,15 +348,26 @@ WHERE h.event IN ('交通事故', '安全事故', '受灾') AND h.days_ago <= 30
   AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = h.id AND g.code IN ('temporary_aid', 'medical_aid')
                   AND g.status <> 'stopped' AND g.granted_on >= h.event_on);
 
+-- The tier of living guardians, whom an enrolment or a certificate names, in whatever household.
+CREATE OR REPLACE TABLE guarded AS
+SELECT w.id, arg_min(t.tier, p.place) AS tier
+FROM (SELECT certno, guardian_certno FROM student WHERE NOT deleted
+      UNION SELECT certno, guardian_certno FROM disabled_card) n
+JOIN spelling w ON w.raw = n.certno AND w.id IS NOT NULL
+JOIN spelling g ON g.raw = n.guardian_certno AND g.id IS NOT NULL AND g.id NOT IN (SELECT id FROM dead)
+JOIN tier_now t ON t.id = g.id JOIN precedence p ON p.tier = t.tier
+GROUP BY w.id;
+
 -- R19-R22: at school: aid by tier, a first year at university, absence, the subsidy for vocational schools.
 CREATE OR REPLACE TABLE at_school AS
-SELECT s.id, t.*, coalesce(n.tier, '') AS tier, today - t.enrol_date AS days,
+SELECT s.id, t.*, coalesce(n.tier, '') AS tier, coalesce(k.tier, '') AS kin, today - t.enrol_date AS days,
        t.status IN ('enrolled', 'suspended') AND t.enrol_date <= today AND (t.end_date IS NULL OR t.end_date > today) AS goes
 FROM student t CROSS JOIN clock JOIN spelling s ON s.raw = t.certno AND s.id IS NOT NULL LEFT JOIN tier_now n ON n.id = s.id
+LEFT JOIN guarded k ON k.id = s.id
 WHERE NOT t.deleted AND s.id NOT IN (SELECT id FROM dead);
 INSERT INTO expected
 SELECT 'R19', id, student_no, 'yellow', 'education', 'task', NULL FROM at_school
-WHERE goes AND tier <> '' AND NOT coalesce(student_aid, false);
+WHERE goes AND tier || kin <> '' AND NOT coalesce(student_aid, false);
 INSERT INTO expected
 SELECT 'R20', id, student_no, 'yellow', 'civil', 'alert', NULL FROM at_school a
 WHERE goes AND stage = 'higher' AND tier IN ('dibao', 'bianyuan') AND days <= 90
@@ -360,10 +375,25 @@ WHERE goes AND stage = 'higher' AND tier IN ('dibao', 'bianyuan') AND days <= 90
                   AND g.granted_on >= a.enrol_date);
 INSERT INTO expected
 SELECT 'R21', id, student_no, 'red', 'civil', 'alert', NULL FROM at_school
-WHERE stage IN ('primary', 'junior') AND tier <> '' AND (status = 'left' OR (status = 'enrolled' AND absent_days > 5));
+WHERE stage IN ('primary', 'junior') AND tier || kin <> '' AND (status = 'left' OR (status = 'enrolled' AND absent_days > 5));
 INSERT INTO expected
 SELECT 'R22', id, student_no, 'yellow', 'education', 'task', NULL FROM at_school
-WHERE goes AND stage = 'vocational' AND tier = 'jiance' AND NOT coalesce(yulu, false);
+WHERE goes AND stage = 'vocational' AND 'jiance' IN (tier, kin) AND NOT coalesce(yulu, false);
+
+-- R18: a child from 6 to 15 with a certificate, and at no school.
+INSERT INTO expected
+SELECT 'R18', c.id, c.card_no, 'yellow', 'education', 'task', NULL
+FROM valid_card c CROSS JOIN clock
+WHERE years(c.id, today) BETWEEN 6 AND 15 AND c.id NOT IN (SELECT id FROM at_school WHERE goes)
+  AND c.id NOT IN (SELECT id FROM dead);
+
+-- R36: turned 16 or 18 in 特困 (16: and at no school), or 60 on the roster otherwise, at most 60 days ago.
+INSERT INTO expected
+SELECT 'R36', t.id, years(t.id, today)::VARCHAR, 'yellow', 'civil', 'alert', NULL
+FROM tier_now t CROSS JOIN clock
+WHERE years(t.id, today - 61) < years(t.id, today) AND t.id NOT IN (SELECT id FROM dead)
+  AND CASE years(t.id, today) WHEN 16 THEN t.tier = 'tekun' AND t.id NOT IN (SELECT id FROM at_school WHERE goes)
+      WHEN 18 THEN t.tier = 'tekun' WHEN 60 THEN t.tier <> 'tekun' ELSE false END;
 
 -- R27, R29-R31: out of work and able, refusals, a new wage, three to six months without work.
 CREATE OR REPLACE TABLE at_work AS
@@ -473,6 +503,23 @@ WHERE tier IN ('', 'gangxing', 'jiance', 'qita') AND fen_in_policy > 0 AND fen_i
 INSERT INTO expected
 SELECT 'R40', household_no, 'means', 'yellow', 'civil', 'alert', NULL FROM budget
 WHERE tier IN ('', 'jiance', 'qita') AND fen > 0 AND per_head < 4131400 AND fen * 5 >= income * 3;
+
+-- R17: nobody in the house can work, by age, certificate or registration, and the check that counts for R08 finds
+-- less than the line of 600 yuan and no assets beyond the limits.
+INSERT INTO expected
+WITH soul AS (
+    SELECT DISTINCT household_no, id, years(id, today) AS age FROM home CROSS JOIN clock
+    WHERE id NOT IN (SELECT id FROM dead)
+), quiet AS (
+    SELECT household_no FROM soul
+    GROUP BY household_no
+    HAVING bool_and((age < 16 OR age >= 60 OR id IN (SELECT id FROM valid_card
+                     WHERE (category IN (5, 6) AND grade <= 3) OR (category = 4 AND grade <= 2) OR (category = 1 AND grade = 1)))
+                    AND id NOT IN (SELECT id FROM at_work WHERE able))
+)
+SELECT 'R17', household_no, 'means', 'orange', 'civil', 'alert', NULL
+FROM quiet JOIN verified USING (household_no) CROSS JOIN clock LEFT JOIN house_tier t USING (household_no)
+WHERE fen_per_head < 60000 AND assets_ok AND today - checked_on <= 180 AND coalesce(t.tier, '') <> 'tekun';
 
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -59,8 +60,11 @@ def id_numbers(born: Ints) -> npt.NDArray[np.str_]:
     return text.view("S18")[:, 0].astype("U18")
 
 
-def settle(count: int, today: date, rng: np.random.Generator) -> People:
-    """A county of `count` people in households spread over towns and villages."""
+def settle(count: int, today: date, rng: np.random.Generator, births: Sequence[date] = ()) -> People:
+    """A county of `count` people in households spread over towns and villages.
+
+    `births`: dates of birth for so many of those whom chance leaves alone and who head no household.
+    """
     sizes = rng.choice(list(SIZES), size=count, p=list(SIZES.values()))
     household = np.repeat(np.arange(count), sizes)[:count]
     houses = int(household[-1]) + 1
@@ -71,8 +75,10 @@ def settle(count: int, today: date, rng: np.random.Generator) -> People:
     # Nobody's household is headed by a child.
     young = first_of_house & (age_days < 22 * 366)
     age_days[young] = rng.integers(22 * 366, 70 * 366, size=int(young.sum()))
-    born = (today - date(1970, 1, 1)) // timedelta(days=1) - age_days
     reserved = rng.permutation(houses) < max(round(houses * RESERVED), min(350, houses))
+    free = np.flatnonzero(reserved[household] & ~first_of_house)[: len(births)]
+    age_days[free] = [(today - day).days for day in births[: len(free)]]
+    born = (today - date(1970, 1, 1)) // timedelta(days=1) - age_days
     syllables = np.array([f"测{s}{b}" for s in _STEMS for b in _BRANCHES])
     numbers = id_numbers(born)
     return People(

@@ -110,6 +110,12 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
 }
 
 
+def birthday(today: date, years: int, back: int) -> date:
+    """Date of birth of whoever turned `years` `back` days ago (on 28 February for the 29th)."""
+    day = today - timedelta(days=back)
+    return day.replace(year=day.year - years, day=min(day.day, 28) if day.month == 2 else day.day)
+
+
 @dataclass
 class Scene:
     """Collects rows in the words of the departments; each call to `someone` takes a fresh person."""
@@ -117,10 +123,18 @@ class Scene:
     today: date
     now: datetime
     pool: list[int]
+    numbers: list[str]
+    """ID numbers of all people, by person."""
+    young: dict[date, list[int]]
+    """More of the unused, by date of birth."""
     rows: Rows = field(default_factory=lambda: {name: [] for name in ("setl_d", *TABLES)})
 
     def someone(self) -> int:
         return self.pool.pop()
+
+    def aged(self, years: int, back: int) -> int:
+        """Somebody who had the birthday of so many years `back` days ago; anybody where the county is too small."""
+        return (self.young.get(birthday(self.today, years, back)) or self.pool).pop()
 
     def day(self, back: int) -> date:
         return self.today - timedelta(days=back)
@@ -233,12 +247,22 @@ class Scene:
             {"person": person, "event": event, "event_on": self.day(back), "source_kind": kind}
         )
 
-    def pupil(self, tier: str, stage: str, *, enrolled: int = 200, absent: int = 0, status: str = "enrolled") -> int:
+    def pupil(
+        self,
+        tier: str,
+        stage: str,
+        *,
+        enrolled: int = 200,
+        absent: int = 0,
+        status: str = "enrolled",
+        person: int | None = None,
+        guardian: int | None = None,
+    ) -> int:
         return self._row(
             "student",
             tier,
             {
-                "guardian_certno": None,
+                "guardian_certno": None if guardian is None else self.numbers[guardian],
                 "guardian_name": None,
                 "stage": stage,
                 "status": status,
@@ -247,6 +271,7 @@ class Scene:
                 "student_aid": False,
                 "yulu": False,
             },
+            person,
         )
 
     def job(self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0) -> int:
@@ -307,6 +332,7 @@ class Scene:
         back: int = 20,
         auth: str | None = "SQ1",
         schooling: int | None = None,
+        person: int | None = None,
     ) -> int:
         return self._row(
             "means_check",
@@ -320,10 +346,11 @@ class Scene:
                 "education_year": schooling,
                 "deleted": False,
             },
+            person,
         )
 
-    def _row(self, table: str, tier: str, values: dict[str, Any]) -> int:
-        person = self.someone()
+    def _row(self, table: str, tier: str, values: dict[str, Any], person: int | None = None) -> int:
+        person = self.someone() if person is None else person
         if tier:
             self.entry(person, tier)
         self.rows[table].append({"person": person, **values})

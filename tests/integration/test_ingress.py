@@ -131,6 +131,7 @@ def test_keys_of_household_guardian_and_record(ingress: Ingress, registry: Regis
     (row,) = decoded(registry, taken(ingress, registry, card, topic="intake.disability"), "disability.card")
     assert row["record_id"] == record_key(some_card(1), secrets.linking)
     assert row["guardian_key"] == person_key(normalise_id(some_id(2)), secrets.linking)
+    assert row["born_on"] == normalise_id(some_id(1)).born_on
     entry = record(
         secrets,
         {"id_number": some_id(1), "household_no": "H1"},

@@ -42,6 +42,7 @@ SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
     *(
+        "R18",
         "R19",
         "R20",
         "R21",
@@ -58,6 +59,7 @@ SILENCED_BY_DEATH = {
         "R31",
         "R34",
         "R35",
+        "R36",
         "R37",
         "R38",
         "R39",
@@ -87,6 +89,8 @@ PLACES = [
 ]
 LATE_DAYS = 31
 JIANCE_ABOLISHED = date(2031, 1, 1)
+AGED = ("civil.roster", "civil.household", "disability.card", "education.enrolment")
+"""Topics that carry the date of birth."""
 Key = tuple[str, str, str]
 
 
@@ -165,6 +169,17 @@ def left_on(e: dict[str, Any]) -> date | None:
     return max((d for d in (e["end_on"], e["taper_until"]) if d is not None), default=None)
 
 
+def last_birthday(born: date, today: date) -> date:
+    """Day by day back from today; born on 29 February: 1 March where there is none."""
+    day = today
+    while (day.month, day.day) != (born.month, born.day):
+        leapless = (born.month, born.day) == (2, 29) and (day.month, day.day) == (3, 1)
+        if leapless and (day - timedelta(days=1)).day == 28:
+            break
+        day -= timedelta(days=1)
+    return day
+
+
 def both(*parts: bool | None) -> bool | None:
     """And, with unknown."""
     return False if any(p is False for p in parts) else None if any(p is None for p in parts) else True
@@ -207,6 +222,44 @@ class Person:
         jobs = hub.of("employment.status", key)
         self.able = any(j["able"] for j in jobs)
         self.works = any(j["status"] == "employed" for j in jobs)
+        self.schools = hub.of("education.enrolment", key)
+        self.enrolled: bool | None = any(self.goes(e) for e in self.schools) or (
+            False if hub.covered("education.enrolment", self.division) else None
+        )
+        self.kin = self._kin()
+        births = [r["born_on"] for t in AGED for r in hub.of(t, key) if r.get("born_on")]
+        self.birthday = last_birthday(min(births), self.today) if births else None
+        self.age = self.birthday.year - min(births).year if self.birthday else None
+        self.incapable = self._incapable()
+
+    def goes(self, enrolment: dict[str, Any]) -> bool:
+        """Is a pupil today."""
+        running = within(enrolment["enrolled_on"], enrolment["ended_on"], self.today)
+        return enrolment["status"] in ("enrolled", "suspended") and running
+
+    def _kin(self) -> str:
+        """Tier of the living guardians."""
+        tiers = set()
+        for guardian in {r["guardian_key"] for r in [*self.cards, *self.schools] if r["guardian_key"]}:
+            if not any(d["event"] == "death" for d in self.hub.of("vital.life_event", guardian)):
+                entries = self.hub.of("civil.roster", guardian)
+                tiers |= {e["tier"] for e in entries if entry_in_force(e, self.today)}
+        return min(tiers, key=ORDER.index) if tiers else ""
+
+    def _incapable(self) -> bool | None:
+        """Unable to work by age or certificate."""
+        worst = {1: 1, 4: 2, 5: 3, 6: 3}
+        if any(self.valid(c) and c["grade"] <= worst.get(c["category"], 0) for c in self.cards):
+            return True
+        if self.age is None:
+            return None
+        if self.age < 16 or self.age >= 60:
+            return True
+        return False if self.hub.covered("disability.card", self.division) else None
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Checks of means with an authorisation."""
+        return [c for c in self.hub.of("civil.check", self.key) if c["authorisation"]]
 
     def valid(self, card: dict[str, Any]) -> bool:
         """A certificate counts today."""
@@ -250,8 +303,7 @@ class Person:
             for m in self.hub.of("civil.household", self.key)
             if self._lives(m) and m["household_key"] == home
         )
-        mine = [c for c in self.hub.of("civil.check", self.key) if c["authorisation"] and c["checked_on"] >= joined]
-        return max(mine, key=last_said, default=None)
+        return max((c for c in self.checks() if c["checked_on"] >= joined), key=last_said, default=None)
 
     def _lives(self, m: dict[str, Any]) -> bool:
         joined = m["joined_on"] is None or m["joined_on"] <= self.today
@@ -409,7 +461,7 @@ def rows_of(p: Person) -> dict[Key, Row]:
             ("yellow", tuple(sorted(then))),
         )
     found |= of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
-    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p)
+    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p) | of_ages(p)
 
 
 def no(value: bool | None) -> bool | None:
@@ -602,10 +654,10 @@ def of_incidents(p: Person) -> dict[Key, Row]:
 def of_schools(p: Person) -> dict[Key, Row]:
     """What is said of an enrolment."""
     found: dict[Key, Row] = {}
-    dead, listed = bool(p.deaths), bool(p.tier)
-    for e in p.hub.of("education.enrolment", p.key):
+    dead, listed = bool(p.deaths), bool(p.tier or p.kin)
+    for e in p.schools:
         key, stage, status, absent = e["record_id"], e["stage"], e["status"], e["absent_days"] or 0
-        goes = status in ("enrolled", "suspended") and within(e["enrolled_on"], e["ended_on"], p.today)
+        goes = p.goes(e)
         aid, yulu = bool(e["student_aid"]), bool(e["yulu"])
         past = not (goes and not dead and listed)
         found["R19", p.key, key] = Row(not past and not aid, aid, past, False, ("yellow", stage))
@@ -624,7 +676,7 @@ def of_schools(p: Person) -> dict[Key, Row]:
             False,
             ("red", stage),
         )
-        past = not (goes and not dead and p.tier == "jiance")
+        past = not (goes and not dead and "jiance" in (p.tier, p.kin))
         found["R22", p.key, key] = Row(
             stage == "vocational" and not past and not yulu, yulu, past, False, ("yellow", stage)
         )
@@ -705,9 +757,7 @@ def of_houses(p: Person) -> dict[Key, Row]:
 def of_checks(p: Person) -> dict[Key, Row]:
     """What is said of a check of means with an authorisation."""
     found: dict[Key, Row] = {}
-    for c in p.hub.of("civil.check", p.key):
-        if not c["authorisation"]:
-            continue
+    for c in p.checks():
         key, income, finding = c["record_id"], c["income_month_fen"], c["finding"]
         recent, alive = (p.today - c["checked_on"]).days <= 180, not p.deaths
         past = not (alive and p.tier in ("dibao", "bianyuan") and recent)
@@ -729,8 +779,33 @@ def of_checks(p: Person) -> dict[Key, Row]:
     return found
 
 
+def of_ages(p: Person) -> dict[Key, Row]:
+    """What is said of a disabled child of school age, and of the 16th, 18th and 60th birthday."""
+    found: dict[Key, Row] = {}
+    for c in p.cards:
+        past = not (p.valid(c) and not p.deaths)
+        grown = None if p.age is None else p.age > 15
+        found["R18", p.key, c["record_id"]] = Row(
+            both(not past, no(grown), None if p.age is None else p.age >= 6, no(p.enrolled)),
+            bool(p.enrolled),
+            past or bool(grown),
+            False,
+            ("yellow", p.age),
+        )
+    destitute = "tekun" in p.tiers
+    if p.age is None or p.birthday is None:
+        found["R36", p.key, ""] = Row(None if p.tier else False, False, not p.tier, False)
+    elif p.age in (16, 18, 60):
+        done = destitute if p.age == 60 else not destitute
+        past = not (p.tier and (p.today - p.birthday).days <= 60)
+        found["R36", p.key, str(p.age)] = Row(
+            both(not past, not done, either(p.age != 16, no(p.enrolled))), done, past, False, ("yellow", p.age)
+        )
+    return found
+
+
 def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
-    """What is said of a household's expenses of twelve months beside its income."""
+    """What is said of a household's expenses of twelve months beside its income, and of one of whom nobody can work."""
     today, living = members[0].today, [m for m in members if not m.deaths]
     spent = [(d, *amounts) for m in members for d, *amounts in m.spent() if d <= today]
     since, kept = a_year_before(today), date(today.year - 1, 1, 1)
@@ -790,6 +865,21 @@ def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
             False,
             ("orange" if rule == "R08" else "yellow", amount, income),
         )
+    found["R17", home, "means"] = Row(
+        both(
+            bool(living),
+            *(m.incapable for m in living),
+            not any(m.able for m in living),
+            assets,
+            None if head is None else head < 60_000,
+            fresh,
+            tier != "tekun",
+        ),
+        tier == "tekun",
+        fresh is False,
+        False,
+        ("orange", len(living)),
+    )
     return found
 
 

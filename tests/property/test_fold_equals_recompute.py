@@ -31,7 +31,18 @@ UNLISTED = {
 }
 """People of whom there are only such records, in a household of their own: by chance nearly everybody is listed."""
 TOPICS = oracle.PLACES
-FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card"]
+FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment"]
+BORN = dict(
+    zip(
+        [*PERSONS, *UNLISTED],
+        [
+            *(date(2010, 11, 20), date(2010, 12, 1), date(2008, 11, 25), date(2020, 11, 22), date(1966, 9, 21)),
+            *(date(1966, 12, 3), date(1952, 2, 29), date(2011, 1, 5), date(2016, 2, 29), date(1970, 6, 1)),
+            *(date(1950, 5, 1), date(2012, 5, 1)),
+        ],
+        strict=True,
+    )
+)
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TAPERS = [None, None, None, date(2026, 11, 1), date(2026, 12, 12), date(2027, 1, 20)]
@@ -101,7 +112,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
             }
         case "disability.card":
             return {
-                "category": pick([4, 5, 6]),
+                "category": pick([1, 4, 5, 6]),
                 "grade": pick([1, 2, 3, 4]),
                 "guardian_key": pick([None, *PERSONS]),
                 "status": pick(["active", "active", "active", "cancelled"]),
@@ -116,6 +127,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "absent_days": pick([None, 5, 6]),
                 "student_aid": pick([None, True, False]),
                 "yulu": pick([None, True, False]),
+                "guardian_key": pick([None, *PERSONS]),
             }
         case "employment.status":
             return {
@@ -146,7 +158,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "finding": pick([None, "none", "vehicle"]),
                 "checked_on": pick([date(2026, 6, 1), *PAST]),
                 "authorisation": pick([None, "SQ1", "SQ1"]),
-                "income_month_fen": pick([None, 20_000, 20_000, 89_999, 90_000]),
+                "income_month_fen": pick([None, 20_000, 20_000, 59_999, 60_000, 89_999, 90_000]),
                 "assets_ok": pick([None, True, True, True, False]),
                 "education_year_fen": pick([None, None, 700_000]),
             }
@@ -165,6 +177,8 @@ def record(chance: random.Random, by: int) -> dict[str, Any]:
     said = fields(topic, pick)
     if person in UNLISTED and "household_key" in said:
         said["household_key"] = "h4"
+    if topic in oracle.AGED:
+        said["born_on"] = pick([BORN[person], BORN[person], None])
     return {
         "topic": topic,
         "person": person,
@@ -357,6 +371,8 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 **dict.fromkeys(("R07", "R12"), lambda e: (e["stay_fen"],)),
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),
+                **dict.fromkeys(("R18", "R36"), lambda e: (e["age"],)),
+                "R17": lambda e: (e["members_alive"],),
                 **dict.fromkeys(("R23", "R24"), lambda e: (e["house_grade"],)),
                 "R25": lambda e: (e["area_per_head"],),
                 "R28": lambda e: (e["members_able"],),

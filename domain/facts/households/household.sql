@@ -9,5 +9,7 @@ select household_key,
        count(*) filter (alive)::integer as members_alive,
        count(*) filter (severe_disability and alive)::integer as members_severe,
        count(*) filter (able and alive)::integer as members_able,
-       count(*) filter (in_work and alive)::integer as members_in_work
+       count(*) filter (in_work and alive)::integer as members_in_work,
+       case when coalesce(bool_or(not incapable) filter (alive), false) then false
+            when count(*) filter (alive and incapable is null) = 0 then true end as all_incapable
 from member group by household_key

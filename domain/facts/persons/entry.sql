@@ -1,7 +1,7 @@
 -- Entries of the roster (civil.roster). An entry that was left counts until the day it was left, one that tapers off
 -- until the taper ends. listed: by the entry itself; in_force: and the law still has the tier.
 with said as (
-    select {envelope}, tier, status, start_on, end_on, taper_until, verified_on,
+    select {envelope}, born_on, tier, status, start_on, end_on, taper_until, verified_on,
            case when end_on is not null or status = 'exited' then greatest(end_on, taper_until) end as left_on
     from {civil.roster}
 ), dated as (

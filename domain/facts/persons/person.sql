@@ -1,11 +1,14 @@
 -- Everything the rules know of one person, in one pass over the current records.
 -- What tests an absence is NULL where no feed covers the person's division.
+-- The date of birth itself goes no further than here: rules, and so evidence, know full years and days since.
+-- Who is born on 29 February has the birthday on 1 March where that day is missing: the year is full with
+-- the month's last day (民法典第二百零二条).
 with said as (
     select 1 as place, person_key, division, occurred_at, record_id,
-           tier, in_force as tier_in_force, status <> 'refused' as tier_held from entry
+           tier, in_force as tier_in_force, status <> 'refused' as tier_held, born_on from entry
     union all by name
     select 2 as place, person_key, division, occurred_at, record_id,
-           case when in_force then household_key end as household_key, joined_on from membership
+           case when in_force then household_key end as household_key, joined_on, born_on from membership
     union all by name
     select 3 as place, person_key, division, occurred_at, record_id,
            case when mark_in_force then idet_tier end as mark,
@@ -13,7 +16,9 @@ with said as (
     union all by name
     select 4 as place, person_key, division, occurred_at, record_id,
            case when active then grade end as held_grade,
-           case when active and category in (5, 6) then grade end as held_mental_grade from card
+           case when active and category in (5, 6) then grade end as held_mental_grade,
+           active and coalesce(grade <= case when category in (5, 6) then 3 when category = 4 then 2 when category = 1 then 1 end, false)
+               as disabled_from_work, born_on from card
     union all by name
     select 5 as place, person_key, division, occurred_at, record_id,
            case when active then benefit end as benefit,
@@ -31,7 +36,7 @@ with said as (
     union all by name
     select 8 as place, person_key, '' as division, case when severe_disability then other_key end as ward from ward
     union all by name
-    select 9 as place, person_key, division, occurred_at, record_id from schooling
+    select 9 as place, person_key, division, occurred_at, record_id, enrolled, born_on from schooling
     union all by name
     select 10 as place, person_key, division, occurred_at, record_id, able, status = 'employed' as works from job
     union all by name
@@ -40,6 +45,8 @@ with said as (
     select 12 as place, person_key, division, occurred_at, record_id from checked
     union all by name
     select 13 as place, person_key, division, occurred_at, record_id from tenancy
+    union all by name
+    select 14 as place, person_key, '' as division, tier as guardian_tier from guardian
 ), folded as (
     select person_key,
            coalesce(arg_max(division, row(-place, occurred_at, record_id, division)) filter (division <> ''),
@@ -59,11 +66,25 @@ with said as (
            coalesce(bool_or(able), false) as able_to_work, coalesce(bool_or(works), false) as in_work,
            not coalesce(bool_or(dead), false) as alive,
            min(died_on) as died_on,
-           len(distinct_list(list(ward) filter (ward is not null)))::integer as wards_severe
+           len(distinct_list(list(ward) filter (ward is not null)))::integer as wards_severe,
+           coalesce(tier_at(min(tier_place(guardian_tier))), '') as guardian_tier,
+           coalesce(bool_or(enrolled), false) as enrolled,
+           coalesce(bool_or(disabled_from_work), false) as disabled_from_work,
+           min(born_on) as born_on
     from said group by person_key
+), aged as (
+    select *, (year(as_of()) - year(born_on)
+               - (month(as_of()) * 100 + day(as_of()) < month(born_on) * 100 + day(born_on))::integer)::integer as age
+    from folded
 )
 select person_key, division, tier, tiers, tiers_held, was_on_roster, household_key, marks,
-       severe_disability, benefits, alive, died_on, wards_severe, able_to_work, in_work,
+       severe_disability, benefits, alive, died_on, wards_severe, able_to_work, in_work, guardian_tier, age,
+       date_diff('day', make_date(year(born_on) + age, month(born_on), 1) + (day(born_on) - 1)::integer, as_of())
+           as days_since_birthday,
+       -- 特困人员认定办法（民发〔2021〕43号）第五条: by age, or by kind and grade of a valid certificate.
+       case when disabled_from_work or age >= 60 or age < 16 then true
+            when covered('disability.card', division) and age is not null then false end as incapable,
+       case when enrolled then true when covered('education.enrolment', division) then false end as at_school,
        covered('medical.insurance', division) as insurance_covered,
        case when tier <> '' then true when covered('civil.roster', division) then false end as on_roster,
        case when insured then true when covered('medical.insurance', division) then false end as insured,
@@ -75,4 +96,4 @@ select person_key, division, tier, tiers, tiers_held, was_on_roster, household_k
        case when list_contains(benefits, 'care_subsidy') then true
             when covered('civil.benefit', division) then false end as care_subsidy,
        case when funeral then true when covered('civil.benefit', division) then false end as funeral_subsidy
-from folded
+from aged

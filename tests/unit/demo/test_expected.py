@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from domain.persons import check_digit
 from doudi.demo import expected
 
 TODAY = date(2026, 11, 22)
@@ -780,3 +781,93 @@ def test_what_is_left_must_be_less_than_the_residents_income() -> None:
     )
     # 84,000 yuan a year, of which 41,314 are left for A. None is below 41,314 before, so R40 has nothing to say.
     assert [r[:2] for r in standing(found, "R08", "R40")] == [("R08", "H2"), ("R08", "H3"), ("R08", "H4")]
+
+
+ELDER, ALMOST, YOUTH, CHILD = "99010119661122001X", "990101196611230015", "99010120101122001X", "990101201611220013"
+"""Born on 22 and 23 November 1966, on 22 November 2010 and 2016: 60 today and tomorrow, 16 and 10 today."""
+LEAP = "99010120080229001X"
+"""Born on 29 February 2008."""
+
+
+def test_birthdays_that_ask_for_a_check() -> None:
+    found = tables(
+        low_income_member=[entry(ELDER, "dibao"), entry(ALMOST, "dibao"), entry(YOUTH, "tekun"), entry(LEAP, "tekun")]
+    )
+    assert standing(found, "R36") == [
+        ("R36", ELDER, "60", "yellow", None),
+        ("R36", YOUTH, "16", "yellow", None),
+    ]
+    assert [r[1] for r in standing(found, "R36", today=date(2027, 1, 21))] == [ELDER, ALMOST, YOUTH]
+    assert [r[1] for r in standing(found, "R36", today=date(2027, 1, 22))] == [ALMOST]
+    days = (date(2026, 2, 28), date(2026, 3, 1), date(2026, 4, 30), date(2026, 5, 1))
+    assert [len(standing(found, "R36", today=day)) for day in days] == [0, 1, 1, 0]
+
+
+def test_at_sixteen_a_pupil_stays_and_at_sixty_the_destitute() -> None:
+    found = tables(
+        low_income_member=[entry(ELDER, "tekun"), entry(YOUTH, "tekun"), entry(CHILD, "tekun")],
+        student=[pupil(YOUTH, "senior")],
+    )
+    assert standing(found, "R36") == []
+
+
+def test_disabled_children_of_school_age_at_no_school() -> None:
+    found = tables(
+        disabled_card=[card(CHILD, 5, 3), card(YOUTH, 5, 3), card(A, 5, 3)],
+        student=[pupil(CHILD, "primary", status="left")],
+    )
+    assert standing(found, "R18") == [("R18", CHILD, f"{CHILD}53", "yellow", None)]
+    assert [r[1] for r in standing(found, "R18", today=date(2026, 11, 21))] == [YOUTH, CHILD]
+    again = {**found, "student": tables(student=[pupil(CHILD, "primary")])["student"]}
+    assert standing(again, "R18") == []
+
+
+def test_households_without_anybody_able_to_work() -> None:
+    homes = [member(ELDER, "H1"), member(ALMOST, "H2"), member(B, "H3"), member(YOUTH, "H3"), member(C, "H4")]
+    found = tables(
+        household_member=[*homes, member(CHILD, "H4"), member(D, "H5")],
+        means_check=[
+            check(ELDER, "none", "599.99"),
+            check(ALMOST, "none", "599.99"),
+            check(B, "none", "300.00"),
+            check(C, "none", "300.00", checked_on=date(2026, 5, 26)),
+            check(D, "none", "600.00"),
+        ],
+    )
+    assert standing(found, "R17") == [
+        ("R17", "H1", "means", "orange", None),
+        ("R17", "H4", "means", "orange", None),
+    ]
+    assert [r[1] for r in standing(found, "R17", today=date(2026, 11, 23))] == ["H1", "H2"]
+    assert [r[1] for r in standing(found, "R17", today=date(2026, 11, 21))] == ["H3", "H4"]
+
+
+def test_the_newest_check_counts_and_certificates_by_kind_and_grade() -> None:
+    people = [f"99010119800101{n:03}" for n in range(1, 6)]
+    ids = [first + check_digit(first) for first in people]
+    found = tables(
+        household_member=[member(i, f"H{n}") for n, i in enumerate(ids)] + [member(ELDER, "H0")],
+        disabled_card=[card(i, c, g) for i, c, g in zip(ids, (4, 4, 1, 6, 2), (2, 3, 1, 3, 1), strict=True)],
+        means_check=[check(i, "none", "300.00") for i in ids]
+        + [check(ELDER, "none", "700.00", checked_on=date(2026, 10, 2))],
+        low_income_member=[entry(ids[3], "tekun")],
+    )
+    assert [r[1] for r in standing(found, "R17")] == ["H2"]
+
+
+def test_guardians_of_other_households() -> None:
+    gone = {"end": "2026-11-01", "status": "exited"}
+    found = tables(
+        low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "dibao", **gone), entry(D, "dibao")],
+        life_event=[death(D, "2026-11-01")],
+        student=[
+            pupil(CHILD, "primary", absent_days=6, guardian_certno=A),
+            pupil(YOUTH, "vocational", guardian_certno=B, student_aid=True),
+            pupil(LEAP, "senior", guardian_certno=C),
+            pupil(ELDER, "higher", guardian_certno=D),
+            pupil(ALMOST, "higher"),
+        ],
+        disabled_card=[card(ALMOST, 4, 4, guardian_certno=A)],
+    )
+    rows = [("R19", ALMOST), ("R19", CHILD), ("R21", CHILD), ("R22", YOUTH)]
+    assert [r[:2] for r in standing(found, "R19", "R21", "R22")] == rows

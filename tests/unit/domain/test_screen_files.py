@@ -73,6 +73,24 @@ def test_a_feed_that_is_not_there_makes_unknown(tmp_path: Path) -> None:
     assert [(a["rule"], a["state"]) for a in answers(tmp_path)] == [("R04", "standing")]
 
 
+def test_ages_come_from_the_id_number(tmp_path: Path) -> None:
+    child, youth = test_id(1, date(2020, 6, 30)), test_id(2, date(2010, 6, 30))
+    lines = [f"{number},c{n},5,2,active" for n, number in enumerate((child, youth, youth[:17] + "?"))]
+    write(tmp_path, "disability.card.csv", "id_number,record_id,category,grade,status", *lines)
+    write(
+        tmp_path, "education.enrolment.csv", "id_number,stage,status,enrolled_on", f"{ONE},primary,enrolled,2025-09-01"
+    )
+    found = [a for a in answers(tmp_path) if a["rule"] == "R18"]
+    assert [(a["id_number"], a["evidence"]) for a in found] == [(child, {"age": 6, "category": 5, "grade": 2})]
+    assert "2020-06" not in json.dumps({k: v for k, v in found[0].items() if k != "id_number"})
+
+
+def test_a_date_of_birth_is_not_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, "civil.roster.csv", "id_number,tier,born_on", f"{ONE},dibao,1990-01-01")
+    with pytest.raises(BadFiles, match="column born_on is not known"):
+        screen(tmp_path, AS_OF, tmp_path / "out", BOOK)
+
+
 def test_the_last_of_two_versions_counts(tmp_path: Path) -> None:
     write(
         tmp_path,

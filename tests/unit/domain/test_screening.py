@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from domain import facts
 from domain.rules import load
 from domain.screening import PersonStage
 from domain.stage import Stamp
@@ -228,6 +229,51 @@ def test_a_guardian_learns_of_a_severely_disabled_ward(trial: Trial) -> None:
     )
     trial.evaluate()
     assert trial.connections[0].execute(wards).fetchall() == [(0,)]
+
+
+def pupil(version: int = 1, guardian: str = "G") -> pl.DataFrame:
+    fields = {"stage": "primary", "status": "enrolled", "enrolled_on": date(2025, 9, 1), "guardian_key": guardian}
+    return frame_of("education.enrolment", [row("s1", person="W", version=version, **fields)])
+
+
+@pytest.mark.parametrize("late", ["guardian", "ward"])
+def test_a_guardians_tier_reaches_the_ward_in_either_order(trial: Trial, late: str) -> None:
+    listed = frame_of("civil.roster", [row("e1", person="G", tier="dibao", status="active", start_on=TODAY)])
+    given = [("education.enrolment", pupil()), ("civil.roster", listed)]
+    for topic, frame in given if late == "guardian" else reversed(given):
+        trial.give(topic, frame)
+        trial.evaluate()
+    stands = (
+        "select subject, json_extract_string(evidence, '$.guardian_tier') from verdict where holds and rule = 'R19'"
+    )
+    assert trial.connections[0].execute(stands).fetchall() == [("W", "dibao")]
+    stage, con = trial.stages[0], trial.connections[0]
+    again = stage.evaluate(con, Stamp("persons", 0, 1, 9, LATE, False, ""), everybody=True)
+    assert {topic: frame.height for topic, frame in again.items()} == dict.fromkeys(stage.outputs, 0)
+
+
+def test_a_ward_that_names_another_guardian_is_told_so_by_the_former(trial: Trial) -> None:
+    for person in ("G", "other"):
+        record = row(f"e{person}", person=person, tier="dibao", status="active", start_on=TODAY)
+        trial.give("civil.roster", frame_of("civil.roster", [record]))
+    # A circle of guardians comes to an end as well: each forwards its own tier, never one forwarded to it.
+    card = row("c1", person="G", category=4, grade=3, status="active", guardian_key="W")
+    trial.give("disability.card", frame_of("disability.card", [card]))
+    trial.give("education.enrolment", pupil())
+    trial.evaluate()
+    said = "select person_key, other_key, tier from published_hub_relation where relation = 'ward'"
+    assert trial.connections[0].execute(said).fetchall() == [("W", "G", "dibao")]
+    trial.give("education.enrolment", pupil(version=2, guardian="other"))
+    trial.evaluate()
+    assert trial.connections[0].execute(said).fetchall() == [("W", "other", "dibao")]
+
+
+def test_no_fact_that_a_rule_may_name_holds_a_date_of_birth() -> None:
+    for shape in BOOK.shapes.values():
+        assert shape.stage in ("persons", "households")
+    named = {column for name, shape in BOOK.shapes.items() for column in facts.columns(shape.stage)[name]}
+    assert "age" in named
+    assert "born_on" not in named | BOOK.columns.keys()
 
 
 def test_leaving_a_household_is_published_once(trial: Trial) -> None:
