@@ -19,6 +19,7 @@ from domain import compile as compiling
 from domain import facts
 from domain.parameters import LAW_FROM, TIERS_OF_PARAMETERS, Parameter
 from domain.rules import LEVELS, Case, Documentation, Rule, RuleBook, Shape
+from domain.tiers import TIERS
 from schemas.load import of_topic
 from schemas.topics import DEPARTMENTS, TOPICS
 
@@ -203,7 +204,9 @@ def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterat
         con.execute(f"explain {compiling.said(rule.facts, rules)}").fetchall()
         con.execute(f"explain {compiling.content(rule.facts, rules)}").fetchall()
         if rule.proposed:
-            con.execute(f"explain select tier_place({rules[0].proposed}) from {rules[0].source}").fetchall()
+            kind = con.execute(f"describe select {rules[0].proposed} from {rules[0].source}").fetchall()[0][1]
+            if kind != "VARCHAR":
+                yield f"proposes: gives {kind}, not a tier; name one of {', '.join(TIERS)}"
     except duckdb.Error as error:
         yield f"the database refuses the rule ({str(error).splitlines()[0]}); mend the types that it names"
 

@@ -172,6 +172,7 @@ def member(person: str, total: int, stamp: Stamp) -> dict[str, Any]:
         "wards_severe": 0,
         "able": False,
         "in_work": False,
+        "days": [],
         "caused_at": stamp.decided_at,
         "baseline": stamp.baseline,
     }

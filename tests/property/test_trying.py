@@ -151,6 +151,7 @@ def together(chosen: list[RuleBook]) -> RuleBook:
     return dataclasses.replace(BOOK, rules=kept, parameters={**BOOK.parameters, **changed_values})
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_try_says_what_the_new_law_would_have_said_minus_the_old(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - nothing secret

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from domain.explain import sentence, shown
+from domain.explain import sentence, shown, unmet
 from domain.rules import load
+from domain.whynot import Unmet
 
 
 def test_a_sentence_says_amounts_in_yuan_and_lists_by_title() -> None:
@@ -37,3 +38,19 @@ def test_values_as_people_read_them() -> None:
     assert shown(2, "grade", "en") == "grade 2"
     assert shown(15, "working_days", "en") == "15 working days"
     assert shown(-150000, "fen", "en") == "-1,500.00 yuan"
+
+
+def test_a_condition_that_is_not_met_in_the_words_of_what_it_looks_at() -> None:
+    book = load()
+    text = "NOT on_roster AND self_pay_fen > annual_self_pay_fen('')"
+    looked = {"on_roster": True, "self_pay_fen": 150000, "annual_self_pay_fen(none)": 1_500_000}
+    fails = Unmet("when", text, False, looked)
+    assert unmet(book, fails, "zh") == (
+        "不符合“非 在册 且 年度个人负担（冲正后） > 年度个人负担预警线('')”"
+        "（在册：是；年度个人负担（冲正后）：1,500.00元；年度个人负担预警线：15,000.00元）"
+    )
+    unknown = Unmet("when", "entry_tier = 'tekun' OR assets_ok", True, {"entry_tier": "dibao", "assets_ok": None})
+    assert unmet(book, unknown, "en") == (
+        "nobody can say “Tier of the entry = 'tekun' or Assets within the limits” "
+        "(Tier of the entry: minimum living allowance; Assets within the limits: unknown)"
+    )

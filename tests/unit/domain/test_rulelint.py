@@ -75,6 +75,18 @@ GALLERY: list[tuple[str, str, str, str]] = [
         "lewel: yellow",
         "civil/R13.yaml: lewel is not known (do you mean level?); remove or rename it",
     ),
+    (
+        R13,
+        "to: civil",
+        "to: civil\nproposes: gangxin",
+        "civil/R13.yaml: proposes: gangxin is neither a column nor a parameter",
+    ),
+    (
+        R13,
+        "to: civil",
+        "to: civil\nproposes: issued_on",
+        "civil/R13.yaml: proposes: gives DATE, not a tier; name one of tekun, dibao",
+    ),
     (R13, "version: 1", "version: one", "civil/R13.yaml: version: Input should be a valid integer"),
     (R13, "id: R13", "id: R14", "civil/R13.yaml: the file is called R13 and its id is R14; make them the same"),
     (
