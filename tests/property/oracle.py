@@ -101,6 +101,8 @@ class Hub:
     today: date | None = None
     records: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
     feeds: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
+    """Person to the tier of the guardians, as far as their partition was told."""
 
     def take(self, record: dict[str, Any]) -> None:
         """A version of a record: the greatest wins."""
@@ -128,6 +130,29 @@ class Hub:
             f["topic"] == topic and f["complete"] and division.startswith(f["prefix"]) and f["since"] <= self.today
             for f in self.feeds.values()
         )
+
+    def named(self) -> dict[str, set[str]]:
+        """Person to the guardians named by certificates and enrolments."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for topic in ("disability.card", "education.enrolment"):
+            for person in self.persons():
+                found[person] |= {r["guardian_key"] for r in self.of(topic, person) if r["guardian_key"]}
+        return found
+
+    def tiers(self, named: dict[str, set[str]]) -> dict[str, str]:
+        """Person to the tier by precedence of the living ones of these guardians."""
+        assert self.today is not None
+        found = {}
+        for person, guardians in named.items():
+            tiers = {
+                e["tier"]
+                for g in guardians
+                if not any(d["event"] == "death" for d in self.of("vital.life_event", g))
+                for e in self.of("civil.roster", g)
+                if entry_in_force(e, self.today)
+            }
+            found[person] = min(tiers, key=ORDER.index) if tiers else ""
+        return found
 
     def persons(self) -> list[str]:
         """Everybody of whom there is a record."""
@@ -226,7 +251,7 @@ class Person:
         self.enrolled: bool | None = any(self.goes(e) for e in self.schools) or (
             False if hub.covered("education.enrolment", self.division) else None
         )
-        self.kin = self._kin()
+        self.kin = hub.told.get(key, "")
         births = [r["born_on"] for t in AGED for r in hub.of(t, key) if r.get("born_on")]
         self.birthday = last_birthday(min(births), self.today) if births else None
         self.age = self.birthday.year - min(births).year if self.birthday else None
@@ -236,15 +261,6 @@ class Person:
         """Is a pupil today."""
         running = within(enrolment["enrolled_on"], enrolment["ended_on"], self.today)
         return enrolment["status"] in ("enrolled", "suspended") and running
-
-    def _kin(self) -> str:
-        """Tier of the living guardians."""
-        tiers = set()
-        for guardian in {r["guardian_key"] for r in [*self.cards, *self.schools] if r["guardian_key"]}:
-            if not any(d["event"] == "death" for d in self.hub.of("vital.life_event", guardian)):
-                entries = self.hub.of("civil.roster", guardian)
-                tiers |= {e["tier"] for e in entries if entry_in_force(e, self.today)}
-        return min(tiers, key=ORDER.index) if tiers else ""
 
     def _incapable(self) -> bool | None:
         """Unable to work by age or certificate."""

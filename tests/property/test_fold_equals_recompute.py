@@ -236,6 +236,7 @@ class Run:
         self.given: list[dict[str, Any]] = []
         self.slice: list[dict[str, Any]] = []
         self.before = oracle.Answer({}, set(), {})
+        self.named: dict[str, set[str]] = {}
         self.said: dict[str, tuple[Any, ...]] = {}
         self.tick(0)
         for topic in FEEDS:
@@ -288,9 +289,19 @@ class Run:
                     self.trial.stages[0].ingest(self.trial.connections[0], topic, positioned(topic, mine))
         self.slice = []
         rows = self.trial.evaluate()
-        now = oracle.answer(self.hub)
-        ended = {(r["rule"], r["subject_key"], r["episode"]): r["cause"] for r in rows if r["state"] == "ended"}
-        assert ended == {k: now.cause(k) for k in self.before.standing if k not in now.standing}
+        ended = [((r["rule"], r["subject_key"], r["episode"]), r["cause"]) for r in rows if r["state"] == "ended"]
+        now, expected = self.before, []
+        # What guardians are comes back from their own partition: first from those named before, then from all.
+        for tell in (
+            lambda: self.hub.told,
+            lambda: self.hub.tiers(self.named),
+            lambda: self.hub.tiers(self.hub.named()),
+        ):
+            self.hub.told = tell()
+            before, now = now, oracle.answer(self.hub)
+            expected += [(k, now.cause(k)) for k in before.standing if k not in now.standing]
+        self.named = self.hub.named()
+        assert sorted(ended) == sorted(expected)
         for row in rows:
             self._nothing_spurious(row)
         assert standing(self.trial) == now.standing
