@@ -131,11 +131,11 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
             }
         case "employment.status":
             return {
-                "status": pick(["employed", "unemployed", "unemployed", "not_seeking"]),
-                "since_on": pick([date(2026, 8, 22), date(2026, 8, 25), *PAST]),
+                "status": pick(["employed", "employed", "unemployed", "unemployed", "not_seeking"]),
+                "since_on": pick([date(2026, 8, 22), date(2026, 8, 25), date(2026, 11, 1), *PAST]),
                 "able": pick([True, True, False, None]),
                 "refusals": pick([None, 2, 3]),
-                "wage_fen": pick([None, 60_000, 60_001]),
+                "wage_fen": pick([None, 60_000, 60_001, 60_001]),
                 "helped_on": pick([None, *PAST]),
             }
         case "housing.appraisal":

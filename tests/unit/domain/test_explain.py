@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.explain import sentence, shown, unmet
 from domain.rules import load
-from domain.whynot import Unmet
+from domain.whynot import Checked
 
 
 def test_a_sentence_says_amounts_in_yuan_and_lists_by_title() -> None:
@@ -44,12 +44,12 @@ def test_a_condition_that_is_not_met_in_the_words_of_what_it_looks_at() -> None:
     book = load()
     text = "NOT on_roster AND self_pay_fen > annual_self_pay_fen('')"
     looked = {"on_roster": True, "self_pay_fen": 150000, "annual_self_pay_fen(none)": 1_500_000}
-    fails = Unmet("when", text, False, looked)
+    fails = Checked("when", text, False, looked)
     assert unmet(book, fails, "zh") == (
         "不符合“非 在册 且 年度个人负担（冲正后） > 年度个人负担预警线('')”"
         "（在册：是；年度个人负担（冲正后）：1,500.00元；年度个人负担预警线：15,000.00元）"
     )
-    unknown = Unmet("when", "entry_tier = 'tekun' OR assets_ok", True, {"entry_tier": "dibao", "assets_ok": None})
+    unknown = Checked("when", "entry_tier = 'tekun' OR assets_ok", None, {"entry_tier": "dibao", "assets_ok": None})
     assert unmet(book, unknown, "en") == (
         "nobody can say “Tier of the entry = 'tekun' or Assets within the limits” "
         "(Tier of the entry: minimum living allowance; Assets within the limits: unknown)"

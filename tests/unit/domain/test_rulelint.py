@@ -77,14 +77,14 @@ GALLERY: list[tuple[str, str, str, str]] = [
     ),
     (
         R13,
-        "to: civil",
-        "to: civil\nproposes: gangxin",
+        "to: civil\ncloses",
+        "to: civil\nproposes: gangxin\ncloses",
         "civil/R13.yaml: proposes: gangxin is neither a column nor a parameter",
     ),
     (
         R13,
-        "to: civil",
-        "to: civil\nproposes: issued_on",
+        "to: civil\ncloses",
+        "to: civil\nproposes: issued_on\ncloses",
         "civil/R13.yaml: proposes: gives DATE, not a tier; name one of tekun, dibao",
     ),
     (R13, "version: 1", "version: one", "civil/R13.yaml: version: Input should be a valid integer"),
@@ -138,8 +138,8 @@ GALLERY: list[tuple[str, str, str, str]] = [
     (
         R01,
         "superseded_by: [R02, R03, R04]",
-        "superseded_by: [R02, R03, R040]",
-        "civil/R01.yaml: rule R040 is not known (do you mean R04?)",
+        "superseded_by: [R02, R03, R04X]",
+        "civil/R01.yaml: rule R04X is not known (do you mean R04?)",
     ),
     (
         R01,
