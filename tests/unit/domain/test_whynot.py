@@ -22,10 +22,10 @@ CASES = [(rule.id, case) for rule in BOOK.rules.values() for case in rule.cases]
 
 def played() -> Iterator[trial.Trial]:
     """Every case of every rule, those of the same days and coverage in one hub."""
-    tried = sorted(enumerate(case for _, case in CASES), key=trial._setting)
+    tried = sorted(enumerate(CASES), key=trial._setting)
     for _, group in groupby(tried, key=trial._setting):
         hub = trial.Trial(BOOK)
-        trial._play(hub, list(group))
+        trial._play(hub, [(number, case) for number, (_, case) in group])
         yield hub
         hub.close()
 
