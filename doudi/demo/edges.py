@@ -282,7 +282,7 @@ def _subsidies(scene: Scene, turn: int) -> None:
         person = scene.someone()
         scene.card(person, 4, 2)
         scene.benefit(person, code, granted=100, fen=fen)
-    for fen in (77_999, 78_000):
+    for fen in (50_000, 77_999, 78_000):
         person = scene.someone()
         scene.entry(person, "tekun")
         scene.benefit(person, "dibao", granted=100, fen=fen)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -434,6 +435,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
     run_through(random.Random(seed), length)  # noqa: S311 - a story, not a secret
 
 
+@pytest.mark.timeout(900)
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
