@@ -190,7 +190,7 @@ def doudi(one: Rig, *arguments: str, given: str = "") -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_explain_and_why_not_on_the_running_hub(county: Rig) -> None:
     person, household = standing(county, "R01"), standing(county, "H01")
     for row in (person, household):
