@@ -14,8 +14,8 @@ def near_misses(con: duckdb.DuckDBPyConnection, stage: Screening, division_defau
     Nearly: one condition of its ``when`` is not met (or nobody can say), or all are and the period is over, the
     help is on record or what it rests on was corrected. Changes nothing.
     """
-    known = " union ".join(f"select {k.subject} from {k.table}" for k in stage.kept.values())
-    with stage.facts_of(con, (subject for (subject,) in con.execute(known).fetchall()), division_default):
+    everybody = [subject for (subject,) in con.execute(stage.recorded).fetchall()]
+    with stage.facts_of(con, everybody, division_default):
         return {rule: _near(con, stage, rule) for rule in stage.compiled}
 
 

@@ -56,6 +56,11 @@ class Screening:
         return compiled(self.book, self.name)
 
     @cached_property
+    def recorded(self) -> str:
+        """SQL of every subject of whom records are kept."""
+        return " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
+
+    @cached_property
     def traces(self) -> dict[str, difference.Trace]:
         """Where the records behind a condition are found, by topic."""
         known = facts.columns(self.name)
@@ -171,11 +176,11 @@ class Screening:
                 yield
             return
         expect(con, CHUNK)
-        known = " union ".join(f"select {k.subject} as subject from {k.table}" for k in self.kept.values())
         con.execute("truncate everybody")
         con.execute(
             f"insert into everybody select subject, (row_number() over (order by subject) - 1) // {CHUNK} "
-            f"from ({known} union select subject from verdict{''.join(v.known_subjects for v in self.forwarded)})"
+            f"from ({self.recorded} union select subject from verdict"
+            f"{''.join(v.known_subjects for v in self.forwarded)})"
         )
         ((chunks,),) = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
         for chunk in range(chunks):

@@ -6,7 +6,6 @@ A copy names people by their person_key. Files name them by ID number, and so do
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -21,9 +20,8 @@ from domain.errors import Permanent
 from domain.records import columns_of
 from domain.rules import RuleBook
 from domain.trial import Trial
-from doudi import screen
+from doudi import copies, screen
 
-_COPY: Final = re.compile(r"(?:.*[^a-z])?persons-(\d+)\.([0-9T]+)\.duckdb")
 _KEY: Final = bytes(32)
 """Under which files are read: keys stay in memory, and equal files give equal answers."""
 COLUMNS: Final = ("person", "tier", "entry", "division", "from", "to", "status", "standing", "published_at")
@@ -133,10 +131,7 @@ def _newest(folder: Path, partitions: int, live: Path) -> dict[int, Path]:
         raise BadSource(
             f"{folder}: this is the folder of the live state files (DOUDI_STATE); give the folder of the snapshots"
         )
-    found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir(), key=lambda p: (len(p.name), p.name)):
-        if match := _COPY.fullmatch(path.name):
-            found[int(match[1])] = path
+    found = copies.newest(folder)
     missing = [str(p) for p in range(partitions) if p not in found]
     if missing or len(found) > partitions:
         raise BadSource(
@@ -147,10 +142,10 @@ def _newest(folder: Path, partitions: int, live: Path) -> dict[int, Path]:
     return found
 
 
-def _attached(copies: Mapping[int, Path]) -> duckdb.DuckDBPyConnection:
+def _attached(files: Mapping[int, Path]) -> duckdb.DuckDBPyConnection:
     """A connection that has each copy open for reading, as ``p<partition>``. Never opens a file that is in use."""
     con = duckdb.connect(config={"threads": 1})
-    for partition, path in copies.items():
+    for partition, path in files.items():
         if path.with_name(f"{path.name}.wal").exists():
             raise BadSource(f"{path}: in use, or copied while it was (there is a .wal beside it); give a snapshot")
         quoted = str(path).replace("'", "''")

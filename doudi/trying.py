@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 import shutil
 import tempfile
@@ -23,17 +22,17 @@ import duckdb
 import polars as pl
 import yaml
 
-from domain import rules, tiers
+from domain import facts, rules, tiers
 from domain.errors import Permanent
 from domain.records import stream
 from domain.rules import SHIPPED, RuleBook, RuleError
 from domain.screening import PersonStage
 from domain.trying import Attempt, Change, Records, answer, days
+from doudi.copies import newest
 from doudi.rulebook import CAUSES
 from doudi.screen import read
 from schemas.topics import DEPARTMENTS
 
-COPY = re.compile(r"(?P<stem>.*persons-(?P<partition>\d+))\.(?P<name>[^.]+)\.duckdb")
 _HELD = ("Could not set lock", "Conflicting lock", "already open")
 WHAT = {"stood": ("期初已成立", "stood before"), "begun": ("新成立", "begun"), "ended": ("结束", "ended")}
 SIGNS = {"more": ("增加", "more"), "fewer": ("减少", "fewer")}
@@ -88,17 +87,14 @@ def _place(given: Path, book: Path) -> Path:
 
 def copies(folder: Path, partitions: int) -> list[Path]:
     """The newest copy of each of the persons' state files in a folder. Raises NoRecords where one is missing."""
-    newest: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if match := COPY.fullmatch(path.name):
-            newest[int(match["partition"])] = path
-    missing = [str(n) for n in range(partitions) if n not in newest]
+    found = newest(folder) if folder.is_dir() else {}
+    missing = [str(n) for n in range(partitions) if n not in found]
     if missing:
         raise NoRecords(
             f"{folder}: no copy of the persons' state of partition {', '.join(missing)} of {partitions}; give the "
             f"folder of the snapshots (DOUDI_SNAPSHOTS), which workers write every DOUDI_SNAPSHOT_MINUTES minutes"
         )
-    return [newest[n] for n in sorted(newest)]
+    return [found[n] for n in sorted(found)]
 
 
 def snapshots(url: str) -> Path:
@@ -131,7 +127,7 @@ def of_state(folder: Path, partitions: int, region: str) -> Iterator[tuple[duckd
                 "select table_name from duckdb_tables() where database_name = ?", [f"state{number}"]
             ).fetchall()
             names = {name for (name,) in there}
-            for topic, kept in PersonStage(rules.load()).kept.items():
+            for topic, kept in facts.kept_of(PersonStage.name).items():
                 if kept.table in names:
                     tables.setdefault(topic, []).append(f"state{number}.{kept.table}")
             if "heartbeat" not in names:

@@ -13,7 +13,7 @@ import polars as pl
 from agents.casework.store import COMMANDS, CONDITIONS, CaseStore, Epochs, Event, case_of
 from agents.columns import instants
 from domain.cases import CaseEvent, Command, Condition, Docket, Policy, fold, handle
-from domain.cases.model import RED, group_of, local_day, tally_of
+from domain.cases.model import group_of, tally_of
 
 log = logging.getLogger("doudi.casework")
 
@@ -57,7 +57,7 @@ class Casework:
             {_group(r) for r in rows if r.kind == "alert"},
             (o.case_id for o in orders),
             (o.command_id for o in orders),
-            {local_day(r.decided_at) for r in rows},
+            {self.policy.tally(r) for r in rows},
         )
         events = self._fold(docket, rows)
         docket.condition_position = _behind(conditions, docket.condition_position)
@@ -131,8 +131,11 @@ class Rebuild:
         known = docket.cases.get(case.case_id)
         if case.kind and (known is None or known.version < case.version):
             docket.take(case)
-            if row["event"] == "opened" and not case.baseline and case.level != RED:
-                docket.count(tally_of(case.conditions[0].rule, case.division, case.opened_at))
+            if row["event"] == "opened":
+                rule = case.conditions[0].rule
+                tally = tally_of(rule, case.division, case.level, case.opened_at, baseline=case.baseline)
+                if tally:
+                    docket.count(tally)
         docket.condition_position = max(docket.condition_position, row["condition_position"])
         docket.command_position = max(docket.command_position, row["command_position"])
         if row["command_id"]:

@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS members (condition_id VARCHAR, case_id VARCHAR);
 CREATE INDEX IF NOT EXISTS members_id ON members (condition_id);
 CREATE TABLE IF NOT EXISTS answers (command_id VARCHAR, case_id VARCHAR, refusal VARCHAR);
 CREATE INDEX IF NOT EXISTS answers_id ON answers (command_id);
-CREATE TABLE IF NOT EXISTS tallies (rule VARCHAR, area VARCHAR, day DATE, opened INTEGER);
+CREATE TABLE IF NOT EXISTS openings (tally VARCHAR, opened INTEGER);
+CREATE INDEX IF NOT EXISTS openings_tally ON openings (tally);
 """
 _FEW = 100
 """Up to so many keys are looked up by constants, which use the index; more by a join."""
@@ -79,9 +80,9 @@ class CaseStore:
         groups: Iterable[tuple[str, ...]],
         case_ids: Iterable[str],
         command_ids: Iterable[str],
-        days: Iterable[date] = (),
+        tallies: Iterable[str] = (),
     ) -> Docket:
-        """The cases that these conditions, groups and commands touch, and what was opened on these local days."""
+        """The cases that these conditions, groups and commands touch, and how many were opened under these tallies."""
         wanted = set(case_ids)
         wanted.update(r[0] for r in self._find("SELECT case_id FROM members", "condition_id", set(condition_ids)))
         keys = {_group_key(g) for g in groups}
@@ -92,8 +93,7 @@ class CaseStore:
         )
         for (body,) in self._find("SELECT body FROM cases", "case_id", wanted):
             docket.take(_case(body))
-        for rule, area, day, opened in self._find("SELECT * FROM tallies", "day", set(days)):
-            docket.tallies[rule, area, day] = opened
+        docket.tallies.update(self._find("SELECT tally, opened FROM openings", "tally", set(tallies)))
         for command_id, case_id, refusal in self._find(
             "SELECT command_id, case_id, refusal FROM answers", "command_id", set(command_ids)
         ):
@@ -116,7 +116,7 @@ class CaseStore:
         docket.touched.update(docket.cases)
         docket.joined.update(docket.case_of)
         with self._state.transaction():
-            for table in ("cases", "members", "answers", "tallies", "position", "reader_epoch"):
+            for table in ("cases", "members", "answers", "openings", "position", "reader_epoch"):
                 self._con.execute(f"DELETE FROM {table}")
             self._state.discard_outbox()
             self._state.positions.clear()
@@ -185,14 +185,11 @@ class CaseStore:
         )
 
     def _tally(self, docket: Docket) -> None:
-        """Keep what was counted; days are few, so each is written whole."""
-        days = {day for _, _, day in docket.counted}
-        self._delete("tallies", "day", list(days))
-        rows = [(*tally, opened) for tally, opened in docket.tallies.items() if tally[2] in days]
-        schema = {"rule": pl.String, "area": pl.String, "day": pl.Date, "opened": pl.Int32}
-        self._insert("tallies", pl.DataFrame(rows, schema=schema, orient="row"))
+        self._delete("openings", "tally", list(docket.counted))
+        rows = [(tally, docket.tallies[tally]) for tally in docket.counted]
+        self._insert("openings", pl.DataFrame(rows, schema={"tally": pl.String, "opened": pl.Int32}, orient="row"))
 
-    def _find(self, select: str, column: str, keys: set[Any]) -> list[tuple[Any, ...]]:
+    def _find(self, select: str, column: str, keys: set[str]) -> list[tuple[Any, ...]]:
         if not keys:
             return []
         if len(keys) <= _FEW:
@@ -201,7 +198,7 @@ class CaseStore:
         with _registered(self._con, pl.DataFrame({column: list(keys)})):
             return self._con.execute(f"{select} SEMI JOIN keys USING ({column})").fetchall()
 
-    def _delete(self, table: str, column: str, keys: list[Any]) -> None:
+    def _delete(self, table: str, column: str, keys: list[str]) -> None:
         if not keys:
             return
         if len(keys) <= _FEW:

@@ -29,7 +29,6 @@ from domain.cases.model import (
     case_id_of,
     highest,
     local_day,
-    tally_of,
 )
 
 Change = tuple[str, Case] | None
@@ -114,10 +113,8 @@ def _opened(docket: Docket, condition: Condition, policy: Policy) -> Case:
 
 def _storm(docket: Docket, condition: Condition, policy: Policy) -> bool:
     """Whether a bulk load or a new rule brings more than people can look at: to be reviewed first."""
-    if condition.baseline or condition.level == RED:
-        return False
-    division = condition.division or policy.division
-    return docket.count(tally_of(condition.rule, division, condition.decided_at)) >= policy.storm_limit
+    tally = policy.tally(condition)
+    return tally != "" and docket.count(tally) >= policy.storm_limit
 
 
 def _standing(case: Case, condition: Condition, policy: Policy) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.cases.model import Case, CaseEvent, Tally, group_of
+from domain.cases.model import Case, CaseEvent, group_of
 
 
 class Answer(NamedTuple):
@@ -27,8 +27,8 @@ class Docket:
     answers: dict[str, Answer] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     joined: dict[str, str] = field(default_factory=dict)
-    tallies: dict[Tally, int] = field(default_factory=dict)
-    counted: set[Tally] = field(default_factory=set)
+    tallies: dict[str, int] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
 
     def take(self, case: Case) -> None:
         """Hold a case as the state has it."""
@@ -51,8 +51,8 @@ class Docket:
         """Take the answer of a command from the event that it made (state rebuilt from hub.case)."""
         self.answers.setdefault(event.command_id, Answer(event.case.case_id, event.refusal))
 
-    def count(self, tally: Tally) -> int:
-        """One more case opened; how many there were before."""
+    def count(self, tally: str) -> int:
+        """One more case opened under a tally; how many there were before."""
         before = self.tallies.get(tally, 0)
         self.tallies[tally] = before + 1
         self.counted.add(tally)

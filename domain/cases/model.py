@@ -209,19 +209,28 @@ class Policy:
     division: str = ""
     storm_limit: int = 50
 
+    def tally(self, condition: Condition) -> str:
+        """Under what a case that this condition opens counts (`tally_of`)."""
+        return tally_of(
+            condition.rule,
+            condition.division or self.division,
+            condition.level,
+            condition.decided_at,
+            baseline=condition.baseline,
+        )
+
 
 def group_of(kind: str, rule_class: str, department: str, key: str) -> tuple[str, str, str, str]:
     """Alerts of one household, class and department share a group."""
     return (kind, rule_class, department, key)
 
 
-Tally = tuple[str, str, date]
-"""Rule, township and local day: what a storm is counted by."""
-
-
-def tally_of(rule: str, division: str, at: int) -> Tally:
-    """Under what an opening at an instant counts."""
-    return rule, division[:TOWNSHIP_DIGITS], local_day(at)
+def tally_of(rule: str, division: str, level: str, at: int, *, baseline: bool) -> str:
+    """Under what the opening of a case counts: rule, township and local day; empty where it counts nowhere and is
+    never held: red, or of a first load."""
+    if baseline or level == RED:
+        return ""
+    return f"{rule}:{division[:TOWNSHIP_DIGITS]}:{local_day(at)}"
 
 
 def case_id_of(condition_id: str, offset: int) -> str:
