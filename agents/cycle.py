@@ -87,9 +87,7 @@ class Cycles:
             self._division_default,
         )
         with state.transaction() as con:
-            for batch, frame in frames:
-                if frame.height:
-                    self._stage.ingest(con, batch.name, frame)
+            self._stage.ingest(con, ((batch.name, frame) for batch, frame in frames))
             if not silent:
                 decided = self._stage.evaluate(con, stamp, everybody=everybody or new_day)
                 for topic in self._stage.outputs:

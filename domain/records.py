@@ -69,8 +69,8 @@ class Kept:
             con.execute(f'alter table {self.table} add column "{name}" {columns[name]}')
         con.execute(f"create index if not exists {self.table}_by_subject on {self.table}({self.subject})")
 
-    def append(self, con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> None:
-        """Keep the records of a slice and note their subjects in the temp table ``touched``."""
+    def append(self, con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> pl.DataFrame:
+        """Keep the records of a slice; returns whom they touch, as rows of the temp table ``touched``."""
         names = ", ".join(f'"{c}"' for c in columns_of(self.topic))
         rows = stream(frame)  # noqa: F841 - read by the SQL
         con.execute(
@@ -78,8 +78,11 @@ class Kept:
             f"select _lane, _partition, _offset, {names} from rows"
         )
         first_load = pl.col("baseline") if "baseline" in frame.columns else pl.lit(value=False)
-        whom = stream(frame.select(self.subject, self.caused_at, first_load))  # noqa: F841 - read by the SQL
-        con.execute("insert into touched from whom")
+        return frame.select(
+            pl.col(self.subject).alias("subject"),
+            pl.col(self.caused_at).alias("caused_at"),
+            first_load.alias("baseline"),
+        )
 
     def current(self, selected: str, columns: Iterable[str]) -> str:
         """SQL of columns of the current rows of the subjects that a query of one column names.

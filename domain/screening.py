@@ -95,16 +95,21 @@ class Screening:
 
     # ------------------------------------------------------------------ in
 
-    def ingest(self, con: Connection, topic: str, frame: pl.DataFrame) -> None:
-        """Keep the records of a slice and remember whom they touch. Evaluates nothing."""
-        if frame.is_empty():
-            return
-        if topic == _TICK:
-            self._tick(con, frame)
-        elif topic == _HEARTBEAT:
-            self._heartbeat(con, frame)
-        else:
-            self.kept[topic].append(con, frame)
+    def ingest(self, con: Connection, frames: Iterable[tuple[str, pl.DataFrame]]) -> None:
+        """Keep the records of a slice, with their topic, and remember whom they touch. Evaluates nothing."""
+        touched: list[pl.DataFrame] = []
+        for topic, frame in frames:
+            if frame.is_empty():
+                continue
+            if topic == _TICK:
+                self._tick(con, frame)
+            elif topic == _HEARTBEAT:
+                self._heartbeat(con, frame)
+            else:
+                touched.append(self.kept[topic].append(con, frame))
+        if touched:
+            whom = stream(pl.concat(touched))  # noqa: F841 - read by the SQL
+            con.execute("insert into touched from whom")
 
     def _tick(self, con: Connection, frame: pl.DataFrame) -> None:
         latest = frame.sort("day").row(-1, named=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -54,10 +55,10 @@ class Stage(Protocol):
     def create(self, con: duckdb.DuckDBPyConnection) -> None:
         """Create tables and indexes where absent."""
 
-    def ingest(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
-        """Append decoded records and remember the subjects touched.
+    def ingest(self, con: duckdb.DuckDBPyConnection, frames: Iterable[tuple[str, pl.DataFrame]]) -> None:
+        """Append decoded records with their topic, and remember the subjects touched.
 
-        ``frame`` has the schema's columns and ``_lane`` (int8, 1 live, 0 backlog), ``_partition``
+        Each frame has the schema's columns and ``_lane`` (int8, 1 live, 0 backlog), ``_partition``
         (int32), ``_offset`` (int64), in the order of the log.
         """
 

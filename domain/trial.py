@@ -66,7 +66,7 @@ class Trial:
         """A day has begun."""
         frame = pl.DataFrame({"day": [day], "sent_at": [_midnight(day)]})
         for stage, con in zip(self.stages, self.connections, strict=True):
-            stage.ingest(con, "hub.tick", frame)
+            stage.ingest(con, [("hub.tick", frame)])
 
     def cover(self, *topics: str, prefix: str = "", since: date = date(2000, 1, 1), source: str = SOURCE) -> None:
         """A feed says that it covers topics for a place from a day on."""
@@ -87,21 +87,18 @@ class Trial:
             ]
         )
         if topics:
-            self.stages[0].ingest(self.connections[0], "hub.heartbeat", frame)
+            self.stages[0].ingest(self.connections[0], [("hub.heartbeat", frame)])
 
     def give(self, topic: str, rows: pl.DataFrame, lane: int = 1) -> None:
         """Records of a department topic: a frame with the schema's columns. ``lane``: 1 live, 0 backlog."""
         start = next(self._offset)
         self._offset = count(start + rows.height)
-        self.stages[0].ingest(
-            self.connections[0],
-            topic,
-            rows.with_columns(
-                _lane=pl.lit(lane, pl.Int8),
-                _partition=pl.lit(0, pl.Int32),
-                _offset=pl.int_range(start, start + rows.height, dtype=pl.Int64),
-            ),
+        placed = rows.with_columns(
+            _lane=pl.lit(lane, pl.Int8),
+            _partition=pl.lit(0, pl.Int32),
+            _offset=pl.int_range(start, start + rows.height, dtype=pl.Int64),
         )
+        self.stages[0].ingest(self.connections[0], [(topic, placed)])
 
     def evaluate(self) -> list[dict[str, Any]]:
         """Work out the difference, members and guardians included; the condition rows that it consists of."""
@@ -111,10 +108,10 @@ class Trial:
             out = persons[0].evaluate(persons[1], self._stamp("persons"))
             rows += out["hub.condition"].to_dicts()
             if out["hub.member"].height:
-                households[0].ingest(households[1], "hub.member", self._positions(out["hub.member"]))
+                households[0].ingest(households[1], [("hub.member", self._positions(out["hub.member"]))])
             if not out["hub.relation"].height:
                 break
-            persons[0].ingest(persons[1], "hub.relation", self._positions(out["hub.relation"]))
+            persons[0].ingest(persons[1], [("hub.relation", self._positions(out["hub.relation"]))])
         rows += households[0].evaluate(households[1], self._stamp("households"))["hub.condition"].to_dicts()
         self.published += rows
         return rows

@@ -113,7 +113,7 @@ class Copies:
         said = " union ".join(f"select * from p{p}.heartbeat" for p in self._partitions)
         frame = self._con.execute(said).pl().with_columns(sent_at=pl.lit(datetime(2000, 1, 1, tzinfo=UTC)))
         if frame.height:
-            trial.stages[0].ingest(trial.connections[0], "hub.heartbeat", frame)
+            trial.stages[0].ingest(trial.connections[0], [("hub.heartbeat", frame)])
 
     def close(self) -> None:
         """Let go of the files."""
@@ -192,7 +192,7 @@ def reclassified(
 
 def _give(trial: Trial, frames: Iterable[tuple[str, pl.DataFrame]], known: date | None = None) -> None:
     for topic, frame in frames:
-        trial.stages[0].ingest(trial.connections[0], topic, roster.known_by(frame, known) if known else frame)
+        trial.stages[0].ingest(trial.connections[0], [(topic, roster.known_by(frame, known) if known else frame)])
 
 
 def _within(rows: pl.DataFrame, division: str) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from wire.settings import Settings
 
 SWEEP_S, OVERLAP_S = 3.0, 10.0
 """How often late commits are looked for, and how far back."""
-POLL_S = 0.4
+POLL_S = 0.25
 """How often new rows are looked for."""
 PROCESSES = {
     "civil": ("civil",),

@@ -106,9 +106,13 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mmap_threshold=67108864:"
-    "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=16777216"
+    "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=16777216",
+    "DUCKDB_JE_MALLOC_CONF": "lg_tcache_max:19,tcache_gc_incr_bytes:1073741824",
 }
-"""DuckDB asks for many small pieces of memory at every statement: kept at hand, a cycle costs a quarter less."""
+"""DuckDB asks for many pieces of memory at every statement: kept at hand, a cycle costs a third less.
+
+The small ones come from libc, the columns of its vectors (some 32 KiB each) from its own jemalloc.
+"""
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -263,7 +263,7 @@ class Run:
             self.slice += [dict(self.chance.choice(self.given)) for _ in range(3)]
         elif kind == "feed":
             self.hub.beat(what)
-            self.trial.stages[0].ingest(self.trial.connections[0], "hub.heartbeat", beats([what]))
+            self.trial.stages[0].ingest(self.trial.connections[0], [("hub.heartbeat", beats([what]))])
         elif kind == "tick":
             self.tick(what)
         elif kind == "restart":
@@ -287,7 +287,7 @@ class Run:
             for lane in (0, 1):
                 mine = [r for r in self.slice if r["topic"] == topic and r["lane"] == lane]
                 if mine:
-                    self.trial.stages[0].ingest(self.trial.connections[0], topic, positioned(topic, mine))
+                    self.trial.stages[0].ingest(self.trial.connections[0], [(topic, positioned(topic, mine))])
         self.slice = []
         rows = self.trial.evaluate()
         ended = [((r["rule"], r["subject_key"], r["episode"]), r["cause"]) for r in rows if r["state"] == "ended"]
@@ -461,12 +461,12 @@ def run_through(chance: random.Random, length: int) -> set[tuple[str, str]]:
             for kind, what in sequence(chance, length):
                 run.step(kind, what)
             run.evaluate()
-            fresh.stages[0].ingest(fresh.connections[0], "hub.heartbeat", beats(list(run.hub.feeds.values())))
+            fresh.stages[0].ingest(fresh.connections[0], [("hub.heartbeat", beats(list(run.hub.feeds.values())))])
             fresh.tick(run.hub.today or START)
             for topic in TOPICS:
                 final = [r for (t, *_), r in run.hub.records.items() if t == topic]
                 if final:
-                    fresh.stages[0].ingest(fresh.connections[0], topic, positioned(topic, final))
+                    fresh.stages[0].ingest(fresh.connections[0], [(topic, positioned(topic, final))])
             fresh.evaluate()
             assert everything(fresh) == everything(run.trial)
             return {(r["rule"], r["cause"]) for r in run.trial.published}

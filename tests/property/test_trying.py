@@ -73,7 +73,7 @@ def lived(book: RuleBook, records: dict[str, pl.DataFrame], asked: list[date]) -
             for topic, frame in records.items():
                 now = frame.filter((known_on > last) & (known_on <= end))
                 if now.height:
-                    trial.stages[0].ingest(trial.connections[0], topic, now)
+                    trial.stages[0].ingest(trial.connections[0], [(topic, now)])
             said = trial.evaluate()
             last = end
             stands = {

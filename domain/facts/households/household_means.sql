@@ -3,19 +3,18 @@
 -- Without a check its income is unknown, and nobody guesses it. What passed is older, since 1 January of last year.
 with newest as (
     select household_key, max(medical_aid_on) as medical_aid_on,
-           max({'checked_on': checked_on, 'income_month_fen': income_month_fen,
-                'assets_ok': assets_ok, 'education_year_fen': education_year_fen})
-               filter (checked_on is not null) as said
+           max(case when checked_on is not null then {'checked_on': checked_on, 'income_month_fen': income_month_fen,
+               'assets_ok': assets_ok, 'education_year_fen': education_year_fen} end) as said
     from member group by household_key
 ), spent as (
     select household_key, unnest(days, recursive := true) from member
 ), paid as (
     select household_key,
-           sum(self_pay_fen) filter (recent) as recent_self_pay_fen,
-           sum(policy_self_pay_fen) filter (recent) as policy_self_pay_fen,
-           sum(policy_self_pay_fen) filter (recent and day <= medical_aid_on) as aided_policy_fen,
-           sum(self_pay_fen) filter (not recent) as passed_self_pay_fen,
-           sum(policy_self_pay_fen) filter (not recent) as passed_policy_fen
+           sum(case when recent then self_pay_fen end) as recent_self_pay_fen,
+           sum(case when recent then policy_self_pay_fen end) as policy_self_pay_fen,
+           sum(case when recent and day <= medical_aid_on then policy_self_pay_fen end) as aided_policy_fen,
+           sum(case when not recent then self_pay_fen end) as passed_self_pay_fen,
+           sum(case when not recent then policy_self_pay_fen end) as passed_policy_fen
     from (select *, day > cast(as_of() - interval 12 month as date) as recent from spent where day <= as_of())
     join newest using (household_key)
     group by household_key

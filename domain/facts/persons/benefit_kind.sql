@@ -1,8 +1,9 @@
 -- One row a person and kind of lasting benefit ever granted: how many records of it run now, and what they pay a month.
 with kind as (
-    select person_key, benefit, count(*) filter (active)::integer as running, min(start_on) filter (active) as since_on,
+    select person_key, benefit, count_if(active)::integer as running, min(case when active then start_on end) as since_on,
            -- Of records without an amount nobody knows what is paid.
-           case when bool_and(amount_fen is not null) filter (active) then sum(amount_fen) filter (active)::bigint end
+           case when bool_and(case when active then amount_fen is not null end)
+               then sum(case when active then amount_fen end)::bigint end
                as paid_fen
     from benefit where lasting(benefit) group by all
 )

@@ -7,7 +7,7 @@ with aid as (
 ), paid as (
     select bill.person_key, year(day)::integer as year, any_value(aid_on) as aid_on,
            coalesce(sum(self_pay_fen), 0)::bigint as self_pay_fen,
-           coalesce(sum(self_pay_fen) filter (day <= aid_on), 0)::bigint as aided_self_pay_fen,
+           coalesce(sum(case when day <= aid_on then self_pay_fen end), 0)::bigint as aided_self_pay_fen,
            count(*)::integer as bills,
            max(day) as last_bill_on
     from bill left join aid on aid.person_key = bill.person_key and aid.year = year(bill.day)

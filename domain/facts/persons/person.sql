@@ -3,73 +3,89 @@
 -- The date of birth itself goes no further than here: rules, and so evidence, know full years and days since.
 -- Who is born on 29 February has the birthday on 1 March where that day is missing: the year is full with
 -- the month's last day (民法典第二百零二条).
+-- A row of `said` is one record with what it says, in few columns that the arms share: each column costs in every arm.
+--   place  who says it, and whose word on the division counts first
+--   word   tier, household, mark, benefit, ward; where it is none any more, null
+--   yes, also  what else the record affirms; see the arm
 with said as (
+    -- yes: the tier is in force; also: it was not refused
     select 1 as place, person_key, division, occurred_at, record_id,
-           tier, in_force as tier_in_force, status <> 'refused' as tier_held, born_on from entry
-    union all by name
-    select 2 as place, person_key, division, occurred_at, record_id,
-           case when in_force then household_key end as household_key, joined_on, born_on from membership
-    union all by name
-    select 3 as place, person_key, division, occurred_at, record_id,
-           case when mark_in_force then idet_tier end as mark,
-           insured, coalesce(insured and insutype = '390', false) as resident from insured
-    union all by name
-    select 4 as place, person_key, division, occurred_at, record_id,
-           case when active then grade end as held_grade,
-           case when active and category in (5, 6) then grade end as held_mental_grade,
-           active and coalesce(grade <= case when category in (5, 6) then 3 when category = 4 then 2 when category = 1 then 1 end, false)
-               as disabled_from_work, born_on from card
-    union all by name
-    select 5 as place, person_key, division, occurred_at, record_id,
-           case when active then benefit end as benefit,
-           benefit = 'funeral_subsidy' and status <> 'stopped' as funeral from benefit
-    union all by name
+           tier as word, in_force as yes, status <> 'refused' as also, null::integer as grade, null::date as day, born_on
+    from entry
+    union all
+    select 2, person_key, division, occurred_at, record_id,
+           case when in_force then household_key end, null, null, null, joined_on, born_on
+    from membership
+    union all
+    -- yes: insured; also: as a resident
+    select 3, person_key, division, occurred_at, record_id,
+           case when mark_in_force then idet_tier end, insured, insured and insutype = '390', null, null, null
+    from insured
+    union all
+    -- yes: unable to work by its kind and grade; also: mental or intellectual
+    select 4, person_key, division, occurred_at, record_id, null,
+           active and grade <= case when category in (5, 6) then 3 when category = 4 then 2 when category = 1 then 1 end,
+           category in (5, 6), case when active then grade end, null, born_on
+    from card
+    union all
+    -- yes: help with a funeral, granted and not stopped
+    select 5, person_key, division, occurred_at, record_id,
+           case when active then benefit end, benefit = 'funeral_subsidy' and status <> 'stopped', null, null, null, null
+    from benefit
+    union all
     -- Bills are many and say nothing else here: asked only where the insurance of the same department says nothing.
-    select 6 as place, person_key,
-           arg_max(division, row(occurred_at, record_id, division)) filter (division <> '') as division,
-           max(occurred_at) as occurred_at, '' as record_id
+    select 6, person_key, arg_max(division, row(occurred_at, record_id, division)) filter (division <> ''),
+           max(occurred_at), '', null, null, null, null, null, null
     from bill where person_key not in (select person_key from insured where division <> '')
     group by person_key
-    union all by name
-    select 7 as place, person_key, division, occurred_at, record_id,
-           event = 'death' as dead, case when event = 'death' then event_on end as died_on from life_event
-    union all by name
-    select 8 as place, person_key, '' as division, case when severe_disability then other_key end as ward from ward
-    union all by name
-    select 9 as place, person_key, division, occurred_at, record_id, enrolled, born_on from schooling
-    union all by name
-    select 10 as place, person_key, division, occurred_at, record_id, able, status = 'employed' as works from job
-    union all by name
-    select 11 as place, person_key, division, occurred_at, record_id from house
-    union all by name
-    select 12 as place, person_key, division, occurred_at, record_id from checked
-    union all by name
-    select 13 as place, person_key, division, occurred_at, record_id from tenancy
-    union all by name
-    select 14 as place, person_key, '' as division, tier as guardian_tier from guardian
+    union all
+    -- yes: dead
+    select 7, person_key, division, occurred_at, record_id, null, event = 'death', null, null,
+           case when event = 'death' then event_on end, null
+    from life_event
+    union all
+    select 8, person_key, '', null, null, case when severe_disability then other_key end, null, null, null, null, null
+    from ward
+    union all
+    -- yes: enrolled
+    select 9, person_key, division, occurred_at, record_id, null, enrolled, null, null, null, born_on from schooling
+    union all
+    -- yes: able to work; also: in work
+    select 10, person_key, division, occurred_at, record_id, null, able, status = 'employed', null, null, null from job
+    union all
+    select 11, person_key, division, occurred_at, record_id, null, null, null, null, null, null from house
+    union all
+    select 12, person_key, division, occurred_at, record_id, null, null, null, null, null, null from checked
+    union all
+    select 13, person_key, division, occurred_at, record_id, null, null, null, null, null, null from tenancy
+    union all
+    select 14, person_key, '', null, null, tier, null, null, null, null, null from guardian
 ), folded as (
+    -- No FILTER: each would have DuckDB keep a copy of all columns beside the aggregate. Lists leave NULL out.
     select person_key,
-           coalesce(arg_max(division, row(-place, occurred_at, record_id, division)) filter (division <> ''),
+           coalesce(arg_max(nullif(division, ''), row(-place, occurred_at, record_id, division)),
                     '{division_default}') as division,
-           coalesce(tier_at(min(tier_place(tier)) filter (tier_in_force)), '') as tier,
-           distinct_list(list(tier) filter (tier_in_force)) as tiers,
-           distinct_list(list(tier) filter (tier_held and tier is not null)) as tiers_held,
-           count(*) filter (place = 1) > 0 as was_on_roster,
-           arg_min(household_key, row(date '9999-12-31' - coalesce(joined_on, date '0001-01-01'), household_key))
-               filter (household_key is not null) as household_key,
-           distinct_list(list(mark) filter (mark is not null)) as marks,
-           coalesce(min(held_grade) <= 2, false) as severe_disability,
-           min(held_grade) as held_grade, min(held_mental_grade) as held_mental_grade,
-           coalesce(bool_or(insured), false) as insured, coalesce(bool_or(resident), false) as resident,
-           distinct_list(list(benefit) filter (benefit is not null)) as benefits,
-           coalesce(bool_or(funeral), false) as funeral,
-           coalesce(bool_or(able), false) as able_to_work, coalesce(bool_or(works), false) as in_work,
-           not coalesce(bool_or(dead), false) as alive,
-           min(died_on) as died_on,
-           len(distinct_list(list(ward) filter (ward is not null)))::integer as wards_severe,
-           coalesce(tier_at(min(tier_place(guardian_tier))), '') as guardian_tier,
-           coalesce(bool_or(enrolled), false) as enrolled,
-           coalesce(bool_or(disabled_from_work), false) as disabled_from_work,
+           coalesce(tier_at(min(case when place = 1 and yes then tier_place(word) end)), '') as tier,
+           distinct_list(list(case when place = 1 and yes then word end)) as tiers,
+           distinct_list(list(case when place = 1 and also then word end)) as tiers_held,
+           bool_or(place = 1) as was_on_roster,
+           arg_min(case when place = 2 then word end,
+                   row(date '9999-12-31' - coalesce(day, date '0001-01-01'), word)) as household_key,
+           distinct_list(list(case when place = 3 then word end)) as marks,
+           coalesce(min(grade) <= 2, false) as severe_disability,
+           min(grade) as held_grade, min(case when also then grade end) as held_mental_grade,
+           coalesce(bool_or(place = 3 and yes), false) as insured,
+           coalesce(bool_or(place = 3 and also), false) as resident,
+           distinct_list(list(case when place = 5 then word end)) as benefits,
+           coalesce(bool_or(place = 5 and yes), false) as funeral,
+           coalesce(bool_or(place = 10 and yes), false) as able_to_work,
+           coalesce(bool_or(place = 10 and also), false) as in_work,
+           not coalesce(bool_or(place = 7 and yes), false) as alive,
+           min(case when place = 7 then day end) as died_on,
+           len(distinct_list(list(case when place = 8 then word end)))::integer as wards_severe,
+           coalesce(tier_at(min(case when place = 14 then tier_place(word) end)), '') as guardian_tier,
+           coalesce(bool_or(place = 9 and yes), false) as enrolled,
+           coalesce(bool_or(place = 4 and yes), false) as disabled_from_work,
            min(born_on) as born_on
     from said group by person_key
 ), aged as (

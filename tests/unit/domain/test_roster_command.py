@@ -168,24 +168,21 @@ def partition(
                 _partition=pl.lit(number, pl.Int32),
                 _offset=pl.int_range(len(rows), dtype=pl.Int64),
             )
-            stage.ingest(state.con, topic, frame)
-        stage.ingest(
-            state.con,
-            "hub.heartbeat",
-            pl.DataFrame(
-                {
-                    "source": ["s"],
-                    "topic": ["civil.roster"],
-                    "division_prefix": [""],
-                    "source_epoch": [1],
-                    "seq": [1],
-                    "covers_from": [date(2020, 1, 1)],
-                    "complete": [True],
-                    "sent_at": [KNOWN],
-                }
-            ),
+            stage.ingest(state.con, [(topic, frame)])
+        beat = pl.DataFrame(
+            {
+                "source": ["s"],
+                "topic": ["civil.roster"],
+                "division_prefix": [""],
+                "source_epoch": [1],
+                "seq": [1],
+                "covers_from": [date(2020, 1, 1)],
+                "complete": [True],
+                "sent_at": [KNOWN],
+            }
         )
-        stage.ingest(state.con, "hub.tick", pl.DataFrame({"day": [day], "sent_at": [KNOWN]}))
+        tick = pl.DataFrame({"day": [day], "sent_at": [KNOWN]})
+        stage.ingest(state.con, [("hub.heartbeat", beat), ("hub.tick", tick)])
     return state
 
 
