@@ -55,6 +55,11 @@ def acts(actor: Actor, case: Mapping[str, Any]) -> bool:
     return may_act(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
 
 
+def asks(actor: Actor) -> bool:
+    """Whether the user may ask of any rule: its answer shows facts of other departments."""
+    return actor.role != "department"
+
+
 def identifies(actor: Actor, case: Mapping[str, Any]) -> bool:
     """Whether the user may open the identity: whoever has to act on the case."""
     return acts(actor, case)

@@ -18,6 +18,7 @@ from domain import rules
 from domain.rules import RuleBook
 from domain.sealing import derive
 from gateway import errors
+from gateway.asking import Asking, KafkaAsking
 from gateway.client import Client, connect
 from gateway.errors import Problem
 from gateway.explain import Explainer
@@ -26,10 +27,11 @@ from gateway.hub import Hub
 from gateway.identity import Identities
 from gateway.orders import Orders
 from gateway.outgoing import KafkaOutgoing, Outgoing
-from gateway.routes import cases, catalogue, health, sign_in, stream
+from gateway.routes import cases, catalogue, health, questions, sign_in, stream
 from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import Users
+from wire.asking import QUESTION
 from wire.kafka import producer
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
@@ -46,6 +48,7 @@ def create_app(
     settings: Settings,
     client: Client,
     outgoing: Outgoing,
+    asking: Asking,
     rulebook: RuleBook,
     secrets: Secrets,
     console: Path = CONSOLE,
@@ -62,6 +65,7 @@ def create_app(
         identities=Identities(client, keys, outgoing, secrets.vault),
         explainer=Explainer(rulebook, derive(secrets.token, b"doudi.opaque")),
         feed=Feed(client, keys),
+        asking=asking,
     )
 
     @asynccontextmanager
@@ -86,6 +90,8 @@ def create_app(
         cases.router_of("alert"),
         cases.router_of("task"),
         cases.commands,
+        questions.router_of("alert"),
+        questions.router_of("task"),
         stream.router,
         catalogue.router,
         health.router,
@@ -146,10 +152,12 @@ def serve(settings: Settings) -> None:
         registry,
         producer(settings, linger_ms=0, message_timeout_ms=5_000, queue_buffering_max_messages=10_000),
     )
-    for topic in ("hub.command", "hub.audit"):
+    for topic in ("hub.command", "hub.audit", QUESTION):
         registry.id_of(topic)
     client = connect(settings)
-    app = create_app(settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir))
+    asking = KafkaAsking(settings, registry)
+    book, secrets = rules.load(settings.rules), Secrets.load(settings.secrets_dir)
+    app = create_app(settings, client, outgoing, asking, book, secrets)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -98,6 +98,16 @@ TABLE: dict[str, Line] = {
         "服务暂时不可用｜Not available just now",
         "稍后用同一 Idempotency-Key 重试｜Try again in a while, with the same Idempotency-Key",
     ),
+    "unanswerable": Line(
+        422,
+        "该问题无法回答｜This question has no answer",
+        "按说明修改后再问｜Ask otherwise, as the detail says",
+    ),
+    "no_answer": Line(
+        504,
+        "未在时限内得到回答｜No answer came in time",
+        "稍后再问；若仍无回答，请管理员查看工作进程｜Ask again in a while; then have the worker looked at",
+    ),
     "method_not_allowed": Line(
         405,
         "不支持该方法｜This method is not allowed here",

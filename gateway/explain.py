@@ -42,7 +42,7 @@ class Explainer:
         thresholds = orjson.loads(held["thresholds"] or b"{}")
         titles = self.title(held["rule"])
         return {
-            "condition_id": self._opaque(held["condition_id"]),
+            "condition_id": self.opaque(held["condition_id"]),
             "rule": held["rule"],
             "rule_version": held["rule_version"],
             "title_zh": titles["title_zh"],
@@ -86,5 +86,6 @@ class Explainer:
             "product_default": bool(found.get("product_default")),
         }
 
-    def _opaque(self, condition_id: str) -> str:
+    def opaque(self, condition_id: str) -> str:
+        """What stands for a condition's id, which holds a key."""
         return hashlib.blake2b(condition_id.encode(), digest_size=12, key=self.secret).hexdigest()

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from domain.rules import RuleBook
 from gateway.access import require_readable
+from gateway.asking import Asking
 from gateway.client import Client
 from gateway.errors import Problem
 from gateway.explain import Explainer
@@ -36,6 +37,7 @@ class Hub:
     identities: Identities
     explainer: Explainer
     feed: Feed
+    asking: Asking
     divisions: dict[str, str] = field(default_factory=dict)
 
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:

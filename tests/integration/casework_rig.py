@@ -36,6 +36,7 @@ from agents.tasks import TaskAgent
 from domain import rules
 from doudi.embedded.hub import environment
 from gateway.app import RUNFILE, _Server, create_app
+from gateway.asking import KafkaAsking
 from gateway.client import connect
 from gateway.outgoing import KafkaOutgoing
 from gateway.users import Users
@@ -366,7 +367,9 @@ class Thread:
         with Registry(settings.registry, settings.namespace) as registry:
             outgoing = KafkaOutgoing(settings, registry, producer(settings, linger_ms=0))
             client = connect(settings)
-            app = create_app(settings, client, outgoing, rules.load(settings.rules), Secrets.load(settings.secrets_dir))
+            asking = KafkaAsking(settings, registry)
+            book, secrets = rules.load(settings.rules), Secrets.load(settings.secrets_dir)
+            app = create_app(settings, client, outgoing, asking, book, secrets)
             config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
             self._server = _Server(config, settings.home / RUNFILE)
             self._server.run()

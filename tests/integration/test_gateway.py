@@ -283,3 +283,12 @@ def test_a_command_without_casework_is_pending_and_answered_later(running: Rig) 
         answer = wait(lambda: (a := town.get(path).json())["status"] != "pending" and a)
         assert (answer["status"], answer["version"]) == ("accepted", 2)
         assert town.post(f"/v1/alerts/{case['case_id']}/sign", headers=key).status_code == 200
+
+
+def test_a_question_that_no_worker_answers(running: Rig) -> None:
+    case = opened(running)
+    with running.client("town") as town:
+        answer = town.get(f"/v1/alerts/{case['case_id']}/why")
+    assert (answer.status_code, answer.json()["code"]) == (504, "no_answer")
+    assert "the worker of stage persons that owns partition" in answer.json()["detail"]
+    assert case["subject_key"] not in answer.text

@@ -1,0 +1,102 @@
+"""Why, and why not: questions about a case that the workers answer from their state (docs/explain.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Protocol
+
+from domain.rules import RuleBook
+from gateway.errors import Problem
+from gateway.explain import Explainer
+from wire.asking import Answered, Question, ask
+from wire.errors import NoAnswer, WireError
+from wire.registry import Registry
+from wire.settings import Settings
+
+log = logging.getLogger("doudi.gateway")
+
+WAIT_S = 10.0
+AT_ONCE = 4
+"""So many questions are under way at a time; each has a reader of its own. Further ones wait their turn."""
+
+
+class Asking(Protocol):
+    """Hands a question to the workers."""
+
+    async def ask(self, question: Question) -> Answered:
+        """The answer. Raises Problem no_answer, unavailable."""
+
+
+class KafkaAsking:
+    """An `Asking` over hub.question and hub.answer."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings, self._registry = settings, registry
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(self, question: Question) -> Answered:
+        """Ask in a thread and wait."""
+        async with self._turns:
+            try:
+                return await asyncio.to_thread(ask, self._settings, self._registry, question, WAIT_S)
+            except NoAnswer as error:
+                raise Problem("no_answer", str(error)) from error
+            except WireError as error:
+                log.warning("a question could not be asked: %s", type(error).__name__)
+                raise Problem("unavailable") from error
+
+
+async def why(asking: Asking, explainer: Explainer, case: Mapping[str, Any], opaque: str | None) -> dict[str, Any]:
+    """Why a condition of the case stands, worked out anew. ``opaque``: its id as the case shows it; else the first.
+
+    Raises Problem not_found, unanswerable, no_answer, unavailable.
+    """
+    for held in case["conditions"]:
+        if opaque in (None, explainer.opaque(held["condition_id"])):
+            question = Question("explain", held["subject_kind"], held["subject_key"], held["rule"], held["episode"])
+            return {"condition_id": explainer.opaque(held["condition_id"]), **_shown(await asking.ask(question))}
+    raise Problem("not_found")
+
+
+async def why_not(
+    asking: Asking, rules: RuleBook, case: Mapping[str, Any], rule_id: str, day: date | None
+) -> dict[str, Any]:
+    """Why a rule does not stand for the person of the case, or for the household.
+
+    Raises Problem bad_request for a rule without a subject here; unanswerable, no_answer, unavailable.
+    """
+    rule = rules.rules.get(rule_id)
+    if rule is None:
+        raise Problem("bad_request", f"没有规则{rule_id}｜there is no rule {rule_id}")
+    kind, key = (
+        ("household", case["household_key"])
+        if rule.subject == "household"
+        else (case["subject_kind"], case["subject_key"])
+    )
+    if kind != rule.subject or not key:
+        raise Problem(
+            "bad_request",
+            f"该事项没有{rule_id}所针对的对象｜{rule_id} is about a {rule.subject}, and this case knows of none",
+        )
+    return _shown(await asking.ask(Question("why_not", kind, key, rule_id, day=day)))
+
+
+def _shown(answered: Answered) -> dict[str, Any]:
+    """An answer without keys of persons and households. Raises Problem unanswerable."""
+    if answered.problem:
+        raise Problem("unanswerable", f"{answered.content['zh']}｜{answered.content['en']}")
+    shown: dict[str, Any] = _without_keys(answered.content)
+    return shown
+
+
+def _without_keys(said: Any) -> Any:
+    """Leave out what is named ``…_key``, as a member or as a fact, at any depth; and the evidence, shown as facts."""
+    if isinstance(said, dict):
+        return {n: _without_keys(v) for n, v in said.items() if not n.endswith("_key") and n != "evidence"}
+    if isinstance(said, list):
+        named = [x for x in said if not (isinstance(x, dict) and str(x.get("name", "")).endswith("_key"))]
+        return [_without_keys(x) for x in named]
+    return said
