@@ -228,15 +228,19 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
         load_records = demo.hub.published()
         say(f"first load: {load_records:,} records, quiet after {load_s:.1f} s")
         written, observer = steady(demo, options)
-        quiet(demo, options.patience_s)
-        observer.stop()
+        ended = mark_end(demo, options.patience_s)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(recomputed, demo)  # while the hub comes to rest: the tables have
+            settled(demo, options.patience_s, ended)
+            observer.stop()
+            should = answer.result()
         latencies = delays(written.began, observer.seen, secrets_of(demo.settings).linking)
         say(
             f"steady: {written.rows:,} rows, {written.rate:.0f}/s, "
             f"slowest commit {written.slowest_ms:.0f} ms; "
             f"{len(latencies)} of {len(written.began)} conditions timed"
         )
-        compared = check(demo)
+        compared = check(demo, should)
         if options.near:
             session.at_rest = partial(near_misses, demo.settings, say)
         return Result(options.people, demo.hub.published(), compared, written, tuple(latencies), load_s, load_records)
@@ -282,35 +286,45 @@ def steady(demo: Demo, options: Options) -> tuple[Written, Observer]:
 
 
 def quiet(demo: Demo, patience_s: float) -> None:
-    """Wait until late transactions and vanished rows are found too, and nobody is behind.
+    """Wait until late transactions and vanished rows are found too, and nobody is behind."""
+    settled(demo, patience_s, mark_end(demo, patience_s))
 
-    A bill marks the end: once the alert that it raised is gone again after its deletion, a full comparison of
-    keys has begun after everything that was written before.
+
+def mark_end(demo: Demo, patience_s: float) -> float:
+    """A bill marks the end of what is written, and goes again once its alert stands; when that began (monotonic).
+
+    Afterwards the tables are what they stay.
     """
     began = time.monotonic()
-    (name,) = expected.condition_ids(
-        [("R04", demo.stream.marker, str(_today().year))], secrets_of(demo.settings).linking
-    )
-    with (
-        psycopg.connect(demo.departments.url("medical"), autocommit=True) as medical,
-        redis.Redis.from_url(demo.settings.redis) as client,
-    ):
-        standing = RedisKeys(demo.settings.namespace).standing
+    with psycopg.connect(demo.departments.url("medical"), autocommit=True) as medical:
         medical.execute(*_bytes(demo.stream.mark()))
-        wait(
-            lambda: bool(client.hexists(standing, name)),
-            patience_s,
-            lambda: "the last bill raises no alert",
-        )
+        wait(lambda: _marked(demo), patience_s, lambda: "the last bill raises no alert")
         medical.execute(*_bytes(("DELETE FROM setl_d WHERE setl_id = %s", (MARK,))))
-        demo.connectors.compare_now("medical")
-        wait(lambda: not client.hexists(standing, name), patience_s, lambda: "the last bill's alert stays")
+    demo.connectors.compare_now("medical")
+    return began
+
+
+def settled(demo: Demo, patience_s: float, began: float) -> None:
+    """Wait until the mark's alert is gone and nobody is behind.
+
+    It goes by a full comparison of keys, which has then begun after everything that was written before the mark.
+    """
+    wait(lambda: not _marked(demo), patience_s, lambda: "the last bill's alert stays")
     try:
         # What the mark does not prove (the other feeds' late commits) has had this time already.
         left = demo.connectors.settle_s - (time.monotonic() - began)
         demo.hub.wait_quiet(patience_s, max(left, SETTLE_S), demo.say)
     except TimeoutError as late:
         raise _not_quiet(demo, late) from None
+
+
+def _marked(demo: Demo) -> bool:
+    """Whether the mark's alert stands."""
+    (name,) = expected.condition_ids(
+        [("R04", demo.stream.marker, str(_today().year))], secrets_of(demo.settings).linking
+    )
+    with redis.Redis.from_url(demo.settings.redis) as client:
+        return bool(client.hexists(RedisKeys(demo.settings.namespace).standing, name))
 
 
 def _bytes(statement: Statement) -> tuple[bytes, tuple[Any, ...]]:
@@ -321,10 +335,14 @@ def _today() -> date:
     return local_day(datetime.now(UTC))
 
 
-def check(demo: Demo, today: date | None = None) -> compare.Comparison:
-    """Recompute from the departments' tables, compare with Redis, say the differences."""
-    day = today or _today()
-    answer = expected.recompute(expected.read(demo.departments.sources), day)
+def recomputed(demo: Demo) -> expected.Expected:
+    """What should stand today, straight from the departments' tables as they are now."""
+    return expected.recompute(expected.read(demo.departments.sources), _today())
+
+
+def check(demo: Demo, should: expected.Expected | None = None) -> compare.Comparison:
+    """Compare what should stand (recomputed now, if not given) with Redis, and say the differences."""
+    answer = should or recomputed(demo)
     rows = expected.keyed(answer.conditions, secrets_of(demo.settings).linking)
     with redis.Redis.from_url(demo.settings.redis) as client:
         standing = compare.read(client, RedisKeys(demo.settings.namespace))

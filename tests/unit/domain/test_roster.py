@@ -223,8 +223,8 @@ def bill(who: str, fen: int, record_id: str = "b1") -> tuple[str, dict[str, Any]
     return record("medical.settlement", who, record_id, **fields)
 
 
-def home(who: str, house: str) -> tuple[str, dict[str, Any]]:
-    return record("civil.household", who, f"m{who}", household_key=house)
+def home(who: str, house: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return record("civil.household", who, f"m{who}", household_key=house, **more)
 
 
 def test_the_tier_that_a_member_is_in_already_is_the_new_one() -> None:
@@ -297,6 +297,22 @@ def test_expenses_of_the_person_or_the_household_propose_unavoidable_expenditure
     }
     assert "H01 家庭年度医疗自付超过预警线：不符合" in found["D"].zh
     assert "H01 Household's yearly medical self-pay beyond the line: nothing on record" in found["B"].en
+
+
+def test_a_household_unable_to_work_and_without_livelihood_is_proposed_for_state_care() -> None:
+    found = reclassified(
+        entry("A", "a1", "jiance"),
+        home("A", "h1", born_on=date(1950, 1, 1)),
+        check("A", 50_000),
+        entry("B", "b1", "jiance"),
+        home("B", "h2", born_on=date(1950, 1, 1)),
+        home("Y", "h2", born_on=date(1990, 1, 1)),
+        check("B", 50_000),
+    )
+    assert {who: (m.tier, m.rules) for who, m in found.items()} == {
+        "A": ("tekun", ("R17", "R39")),
+        "B": ("dibao", ("R39",)),
+    }
 
 
 def test_a_reason_says_what_fails_and_what_nobody_can_say() -> None:
