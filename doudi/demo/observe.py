@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from schemas import topics
-from wire.kafka import admin, partitions_of
+from wire.kafka import admin, consumer, partitions_of
 from wire.rediskeys import RedisKeys
 from wire.settings import Settings
 
@@ -96,10 +96,13 @@ class Hub:
         self._admin = admin(settings)
         self._redis = redis.Redis.from_url(settings.redis)
         self._keys = RedisKeys(settings.namespace)
+        self._members: dict[str, Consumer] = {}
 
     def close(self) -> None:
-        """Close the connection to Redis."""
+        """Close the connections to Redis and Kafka."""
         self._redis.close()
+        while self._members:
+            self._members.popitem()[1].close()
 
     def ends(self, names: Iterable[str]) -> dict[tuple[str, int], int]:
         """Next offset of every partition of these topics."""
@@ -137,10 +140,11 @@ class Hub:
         }
         behind: dict[str, int] = {}
         for stage, names in READ_BY.items():
-            committed = self._committed(f"{self._settings.namespace}doudi-{stage}")
-            for place, end in ends.items():
-                lag = (control or {}).get(place, end) - committed.get(place, 0)
-                if lag > 0 and place[0].removesuffix(topics.BACKLOG) in names:
+            places = [place for place in ends if place[0].removesuffix(topics.BACKLOG) in names]
+            committed = self._committed(stage, places)
+            for place in places:
+                lag = (control or {}).get(place, ends[place]) - committed.get(place, 0)
+                if lag > 0:
                     behind[f"{stage} on {place[0]}"] = behind.get(f"{stage} on {place[0]}", 0) + lag
         positions: dict[bytes, bytes] = self._redis.hgetall(self._keys.position)  # type: ignore[assignment]
         lag = sum(
@@ -152,10 +156,17 @@ class Hub:
             behind["projection"] = lag
         return Look({k: v for k, v in ends.items() if k[0] not in CONTROL}, behind)
 
-    def _committed(self, group: str) -> dict[tuple[str, int], int]:
+    def _committed(self, stage: str, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Offsets of the stage's group for these topic partitions, asked by a consumer that never joins it.
+
+        Not by the admin client: librdkafka 2.16 ends the process (a null pointer) where the answer to that is that
+        the broker, just back, is not the group's coordinator.
+        """
+        if stage not in self._members:
+            self._members[stage] = consumer(self._settings, stage)
+        wanted = [TopicPartition(self._settings.topic(name), p) for name, p in places]
         cut = len(self._settings.namespace)
-        future = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
-        found = future.result(10).topic_partitions or []
+        found = self._members[stage].committed(wanted, 10)
         return {(tp.topic[cut:], tp.partition): tp.offset for tp in found if tp.offset >= 0}
 
     def wait_quiet(
