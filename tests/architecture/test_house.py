@@ -86,6 +86,11 @@ def test_every_module_says_what_it_is_for(path: str) -> None:
     assert text.startswith(('"""', "#!")), f"{path} has no module docstring"
 
 
+def test_facts_have_no_filtered_aggregate() -> None:
+    """Each costs a copy of every column in every cycle, however few rows there are: ``case`` inside says the same."""
+    assert not [p.name for p in tracked("domain/facts/*.sql") if re.search(r"\bfilter\s*\(", p.read_text(), re.I)]
+
+
 def test_layers_hold() -> None:
     run = subprocess.run(
         [Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False

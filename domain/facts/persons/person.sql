@@ -34,7 +34,7 @@ with said as (
     from benefit
     union all
     -- Bills are many and say nothing else here: asked only where the insurance of the same department says nothing.
-    select 6, person_key, arg_max(division, row(occurred_at, record_id, division)) filter (division <> ''),
+    select 6, person_key, arg_max(nullif(division, ''), row(occurred_at, record_id, division)),
            max(occurred_at), '', null, null, null, null, null, null
     from bill where person_key not in (select person_key from insured where division <> '')
     group by person_key
