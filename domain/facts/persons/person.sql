@@ -7,6 +7,7 @@
 --   place  who says it, and whose word on the division counts first
 --   word   tier, household, mark, benefit, ward; where it is none any more, null
 --   yes, also  what else the record affirms; see the arm
+--   grade, day  of a certificate in force; of joining the household, of dying
 with said as (
     -- yes: the tier is in force; also: it was not refused
     select 1 as place, person_key, division, occurred_at, record_id,
