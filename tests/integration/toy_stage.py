@@ -48,15 +48,16 @@ class ToyStage:
             CREATE TEMP TABLE IF NOT EXISTS touched(person VARCHAR)
         """)
 
-    def ingest(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
-        con.register("frame_in", frame)
-        if topic == "hub.tick":
-            con.execute("INSERT INTO today SELECT day FROM frame_in")
-        else:
-            con.execute("""INSERT INTO bill SELECT person_key, record_id, record_version, _lane,
-                           coalesce(psn_part_amt_fen, 0), op = 'delete' FROM frame_in""")
-            con.execute("INSERT INTO touched SELECT DISTINCT person_key FROM frame_in")
-        con.unregister("frame_in")
+    def ingest(self, con: duckdb.DuckDBPyConnection, frames: Iterable[tuple[str, pl.DataFrame]]) -> None:
+        for topic, frame in frames:
+            con.register("frame_in", frame)
+            if topic == "hub.tick":
+                con.execute("INSERT INTO today SELECT day FROM frame_in")
+            else:
+                con.execute("""INSERT INTO bill SELECT person_key, record_id, record_version, _lane,
+                               coalesce(psn_part_amt_fen, 0), op = 'delete' FROM frame_in""")
+                con.execute("INSERT INTO touched SELECT DISTINCT person_key FROM frame_in")
+            con.unregister("frame_in")
 
     def evaluate(
         self, con: duckdb.DuckDBPyConnection, stamp: Stamp, *, everybody: bool = False
