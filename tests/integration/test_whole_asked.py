@@ -1,4 +1,4 @@
-"""Why, and why not, through the gateway: a case's question answered by the running worker, without anybody's key."""
+"""Why, and why not, of a case through the gateway: answered by the running worker, without anybody's key."""
 
 from __future__ import annotations
 
