@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np  # noqa: F401 - before polars, which imports it at first use, not safe in two threads
 import pyarrow as pa  # noqa: F401
@@ -32,7 +33,7 @@ def first_nine() -> RuleBook:
     """The book with the rules alone that the hub began with (the ninth, about households, is not this stage's)."""
     book = rules.load()
     few = {rule: book.rules[rule] for rule in FIRST}
-    return RuleBook(few, book.parameters, book.shapes, book.columns, f"{book.digest}-nine")
+    return replace(book, rules=few, digest=f"{book.digest}-nine")
 
 
 def main() -> None:

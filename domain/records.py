@@ -78,11 +78,7 @@ class Kept:
             f"select _lane, _partition, _offset, {names} from rows"
         )
         first_load = pl.col("baseline") if "baseline" in frame.columns else pl.lit(value=False)
-        return frame.select(
-            pl.col(self.subject).alias("subject"),
-            pl.col(self.caused_at).alias("caused_at"),
-            first_load.alias("baseline"),
-        )
+        return frame.select(subject=pl.col(self.subject), caused_at=pl.col(self.caused_at), baseline=first_load)
 
     def current(self, selected: str, columns: Iterable[str]) -> str:
         """SQL of columns of the current rows of the subjects that a query of one column names.

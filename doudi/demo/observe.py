@@ -96,13 +96,17 @@ class Hub:
         self._admin = admin(settings)
         self._redis = redis.Redis.from_url(settings.redis)
         self._keys = RedisKeys(settings.namespace)
-        self._members: dict[str, Consumer] = {}
+        self._askers: dict[str, Consumer] = {}
 
     def close(self) -> None:
         """Close the connections to Redis and Kafka."""
         self._redis.close()
-        while self._members:
-            self._members.popitem()[1].close()
+        while self._askers:
+            self._askers.popitem()[1].close()
+
+    def stands(self, condition_id: str) -> bool:
+        """Whether a condition stands, as Redis shows it."""
+        return bool(self._redis.hexists(self._keys.standing, condition_id))
 
     def ends(self, names: Iterable[str]) -> dict[tuple[str, int], int]:
         """Next offset of every partition of these topics."""
@@ -162,11 +166,11 @@ class Hub:
         Not by the admin client: librdkafka 2.16 ends the process (a null pointer) where the answer to that is that
         the broker, just back, is not the group's coordinator.
         """
-        if stage not in self._members:
-            self._members[stage] = consumer(self._settings, stage)
+        if stage not in self._askers:
+            self._askers[stage] = consumer(self._settings, stage)
         wanted = [TopicPartition(self._settings.topic(name), p) for name, p in places]
         cut = len(self._settings.namespace)
-        found = self._members[stage].committed(wanted, 10)
+        found = self._askers[stage].committed(wanted, 10)
         return {(tp.topic[cut:], tp.partition): tp.offset for tp in found if tp.offset >= 0}
 
     def wait_quiet(

@@ -295,10 +295,10 @@ def mark_end(demo: Demo, patience_s: float) -> float:
 
     Afterwards the tables are what they stay.
     """
-    began = time.monotonic()
+    began, mark = time.monotonic(), _mark(demo)
     with psycopg.connect(demo.departments.url("medical"), autocommit=True) as medical:
         medical.execute(*_bytes(demo.stream.mark()))
-        wait(lambda: _marked(demo), patience_s, lambda: "the last bill raises no alert")
+        wait(lambda: demo.hub.stands(mark), patience_s, lambda: "the last bill raises no alert")
         medical.execute(*_bytes(("DELETE FROM setl_d WHERE setl_id = %s", (MARK,))))
     demo.connectors.compare_now("medical")
     return began
@@ -309,7 +309,8 @@ def settled(demo: Demo, patience_s: float, began: float) -> None:
 
     It goes by a full comparison of keys, which has then begun after everything that was written before the mark.
     """
-    wait(lambda: not _marked(demo), patience_s, lambda: "the last bill's alert stays")
+    mark = _mark(demo)
+    wait(lambda: not demo.hub.stands(mark), patience_s, lambda: "the last bill's alert stays")
     try:
         # What the mark does not prove (the other feeds' late commits) has had this time already.
         left = demo.connectors.settle_s - (time.monotonic() - began)
@@ -318,13 +319,12 @@ def settled(demo: Demo, patience_s: float, began: float) -> None:
         raise _not_quiet(demo, late) from None
 
 
-def _marked(demo: Demo) -> bool:
-    """Whether the mark's alert stands."""
+def _mark(demo: Demo) -> str:
+    """Id of the condition that the mark raises."""
     (name,) = expected.condition_ids(
         [("R04", demo.stream.marker, str(_today().year))], secrets_of(demo.settings).linking
     )
-    with redis.Redis.from_url(demo.settings.redis) as client:
-        return bool(client.hexists(RedisKeys(demo.settings.namespace).standing, name))
+    return name
 
 
 def _bytes(statement: Statement) -> tuple[bytes, tuple[Any, ...]]:
