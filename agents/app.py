@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Slice, Callable[[], None]], Awaitable[None]]
 Change = Callable[[frozenset[TP]], Awaitable[None]]
 MAX_PARTITIONS = 256
+COLLECT = {"fetch_wait_ms": 40, "fetch_enough_bytes": 64 << 10}
+"""Departments' records come one by one from many sides."""
 EXIT_CODES = {"permanent": Permanent.exit_code, "transient": Transient.exit_code}
 
 
@@ -95,7 +97,10 @@ def build(
     }
     app = SliceApp(group(settings, stage), **options)
     app.slices = Options(
-        positions=positions, slice_records=settings.slice_records, backlog_records=settings.backlog_records
+        positions=positions,
+        slice_records=settings.slice_records,
+        backlog_records=settings.backlog_records,
+        **(COLLECT if any(of(t).family != "hub" for t in topics) else {}),
     )
     channel = app.topic(*kafka_topics(settings, topics), key_serializer="raw", value_serializer="raw")
 

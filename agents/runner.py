@@ -9,12 +9,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faust.types import TP
 
 from agents import faults
 from agents.app import die
+from agents.cycle import Result
 from agents.errors import NotOwner
 from agents.metrics import Figures
 from agents.opening import Place, attempt, remove_older
@@ -49,6 +50,7 @@ class Runner:
         self.figures = Figures()
         self.epoch = -1
         self._runtime = runtime
+        self._bench = runtime.bench()
         self._state = state
         self._owned = True
         self._generation = runtime.app.consumer_generation_id
@@ -128,6 +130,10 @@ class Runner:
         except Exception as error:
             die(error, self.name)
 
+    async def _work(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run something that blocks in this partition's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._bench, lambda: function(*args, **kwargs))
+
     def _by_tp(self, positions: Mapping[str, int]) -> dict[TP, int]:
         return {TP(self._runtime.settings.topic(t), self.partition): at for t, at in positions.items()}
 
@@ -136,13 +142,13 @@ class Runner:
         begun = time.monotonic()
         place = Place(runtime.settings.state_dir, self._stem)
         if self._state is not None and place.numbers()[-1:] != [_number(self._state.path)]:
-            await runtime.work(self._state.close)  # somebody gave up waiting for us and went on
+            await self._work(self._state.close)  # somebody gave up waiting for us and went on
             self._state = None
         while self._state is None:
             if not self._owned:
                 raise NotOwner("revoked while the state file was held by another process")
             waited = time.monotonic() - begun
-            self._state = await runtime.work(
+            self._state = await self._work(
                 attempt,
                 place,
                 runtime.snapshots,
@@ -152,8 +158,8 @@ class Runner:
             )
             if self._state is None:
                 await asyncio.sleep(LOCK_RETRY_S)
-        acquired: Acquired = await runtime.work(runtime.ownership.acquire, self._state, self.partition, self.mine)
-        await runtime.work(remove_older, place, self._state.path)
+        acquired: Acquired = await self._work(runtime.ownership.acquire, self._state, self.partition, self.mine)
+        await self._work(remove_older, place, self._state.path)
         self.epoch = acquired.epoch
         runtime.watchman.from_offset(acquired.epoch)
         log.info("%s: owned, epoch %d, after %.1f s", self.name, acquired.epoch, time.monotonic() - begun)
@@ -269,39 +275,37 @@ class Runner:
             done()
 
     async def _cycle(self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False) -> None:
-        runtime, state = self._runtime, self._state
         begun = time.perf_counter()
-        result = await runtime.work(
-            runtime.cycles.run,
-            state,
-            self.partition,
-            [part for part, _ in taken],
-            silent=silent,
-            everybody=everybody,
-        )
-        if result.rows:
-            assert state is not None  # noqa: S101 - acquired
-            await runtime.work(runtime.outlet.publish, result.rows, self.mine)
-            state.published()
-            faults.point("after_publish")
+        result: Result = await self._work(self._turn, [part for part, _ in taken], silent, everybody)
         for _, done in taken:
             done()
         self.figures.cycle(result.records, result.quarantined, len(result.rows), (time.perf_counter() - begun) * 1000)
+
+    def _turn(self, parts: list[Slice], silent: bool, everybody: bool) -> Result:
+        """One transaction, and what it decided published; in the partition's thread."""
+        runtime, state = self._runtime, self._state
+        assert state is not None  # noqa: S101 - acquired
+        result = runtime.cycles.run(state, self.partition, parts, silent=silent, everybody=everybody)
+        if result.rows:
+            runtime.outlet.publish(result.rows, self.mine)
+            state.published()
+            faults.point("after_publish")
+        return result
 
     async def _idle(self) -> None:
         """What waits for a quiet moment."""
         state = self._state
         assert state is not None  # noqa: S101 - acquired
-        await self._runtime.work(state.tidy)
+        await self._work(state.tidy)
         unknown = getattr(self._runtime.stage, "unknown", None)
         if unknown is not None and time.monotonic() > self._unknown_at:
-            self.figures.unknown = await self._runtime.work(unknown, state.con)
+            self.figures.unknown = await self._work(unknown, state.con)
             self._unknown_at = time.monotonic() + 10
 
     async def _snapshot(self) -> None:
         runtime, state = self._runtime, self._state
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60
-        copy: Path = await runtime.work(runtime.snapshots.copy_aside, state)
+        copy: Path = await self._work(runtime.snapshots.copy_aside, state)
         await runtime.work(runtime.snapshots.store, copy, self._stem)
         log.info("%s: snapshot stored", self.name)
 

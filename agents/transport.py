@@ -43,7 +43,8 @@ class Options:
     """How a Faust app reads; the app carries it as ``app.slices``.
 
     The broker answers when there are ``fetch_enough_bytes``, at the latest after ``fetch_wait_ms``: an answer
-    costs both sides the same for one record as for thousands.
+    costs both sides the same for one record as for thousands. Where the records of a moment come as few
+    messages, one byte is enough: each further stage that collected would add its wait to every alert.
     """
 
     positions: Positions | None = None
@@ -51,7 +52,7 @@ class Options:
     backlog_records: int = 20_000
     outstanding_slices: int = 512
     fetch_wait_ms: int = 100
-    fetch_enough_bytes: int = 64 << 10
+    fetch_enough_bytes: int = 1
     partition_bytes: int = 2 << 20
     fetch_bytes: int = 32 << 20
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Protocol
 
+from domain.rulelint import meant
 from domain.rules import RuleBook
 from gateway.errors import Problem
 from gateway.explain import Explainer
@@ -70,7 +71,8 @@ async def why_not(
     """
     rule = rules.rules.get(rule_id)
     if rule is None:
-        raise Problem("bad_request", f"没有规则{rule_id}｜there is no rule {rule_id}")
+        hint = meant(rule_id, rules.rules)
+        raise Problem("bad_request", f"没有规则{rule_id}｜there is no rule {rule_id}{hint}")
     kind, key = (
         ("household", case["household_key"])
         if rule.subject == "household"

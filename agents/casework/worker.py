@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import polars as pl
 from faust.types import TP
@@ -176,6 +177,11 @@ def run(settings: Settings) -> NoReturn:
     """Run casework until a signal; exits the process. Raises what a missing rule or calendar raises."""
     worker = Worker(settings, policy(settings))
     lock = asyncio.Lock()
+    bench = ThreadPoolExecutor(1, thread_name_prefix="casework")
+
+    async def work(function: Callable[..., Any], *args: Any) -> Any:
+        """In the one thread that works with the state: what its allocator keeps at hand is used again."""
+        return await asyncio.get_running_loop().run_in_executor(bench, function, *args)
 
     async def positions(assigned: frozenset[TP]) -> Mapping[TP, int | None]:
         if not assigned:
@@ -183,19 +189,19 @@ def run(settings: Settings) -> NoReturn:
         worker.gauge.start()
         try:
             async with lock:
-                at = await asyncio.to_thread(worker.acquire)
+                at = await work(worker.acquire)
         except Exception as error:
             die(error, "casework, acquiring its partition")
         return {tp: at[logical(settings, tp.topic)] for tp in assigned}
 
     async def handle(part: Slice, done: Callable[[], None]) -> None:
         async with lock:
-            await asyncio.to_thread(worker.apply, part)
+            await work(worker.apply, part)
         done()
 
     async def release(*_: object) -> None:
         async with lock:
-            await asyncio.to_thread(worker.release)
+            await work(worker.release)
 
     run_app(
         build(settings, "casework", TOPICS, handle, positions=positions, on_revoked=release, on_stop=release),
