@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from domain import rules
+from domain import divisions, rules
 from domain.rules import RuleBook
 from domain.sealing import derive
 from gateway import errors
@@ -66,6 +66,7 @@ def create_app(
         explainer=Explainer(rulebook, derive(secrets.token, b"doudi.opaque")),
         feed=Feed(client, keys),
         asking=asking,
+        divisions=divisions.load(settings.divisions),
     )
 
     @asynccontextmanager

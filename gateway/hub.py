@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from domain.divisions import Divisions
 from domain.rules import RuleBook
 from gateway.access import require_readable
 from gateway.asking import Asking
@@ -38,7 +39,7 @@ class Hub:
     explainer: Explainer
     feed: Feed
     asking: Asking
-    divisions: dict[str, str] = field(default_factory=dict)
+    divisions: Divisions
 
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:
         """The case's document, or Problem not_found where it is another kind or outside the user's scope."""

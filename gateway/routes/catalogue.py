@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.hub import SignedIn, TheHub
+from gateway.views import today
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -35,5 +36,5 @@ async def rules(hub: TheHub, _: SignedIn) -> list[dict[str, Any]]:
 async def divisions(
     hub: TheHub, _: SignedIn, prefix: Annotated[str, Query(pattern=r"^\d{0,12}$")] = ""
 ) -> list[dict[str, str]]:
-    """Names of divisions that the hub knows, by prefix."""
-    return [{"code": c, "name": n} for c, n in sorted(hub.divisions.items()) if c.startswith(prefix)]
+    """Today's names of divisions that the hub knows, by prefix; `name_en` is empty where none is known."""
+    return [{"code": n.code, "name": n.zh, "name_en": n.en} for n in hub.divisions.on(today(), prefix)]

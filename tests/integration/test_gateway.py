@@ -20,11 +20,23 @@ from wire.reading import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
 
+DIVISIONS = """
+divisions:
+  - {code: "990101201", zh: 甲乡, from: 2000-01-01, until: 2026-01-01}
+  - {code: "990101201", zh: 甲镇, en: Jia Town, from: 2026-01-01}
+  - {code: "990102", zh: 乙县, from: 2000-01-01}
+"""
+
 
 @pytest.fixture(scope="module")
-def running(stack: Settings) -> Iterator[Rig]:
-    """Everything from conditions to HTTP."""
-    with own_hub(stack) as settings, rig(settings, "casework", "projection", "gateway") as made:
+def running(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """Everything from conditions to HTTP, with a table of names."""
+    table = tmp_path_factory.mktemp("divisions") / "divisions.yaml"
+    table.write_text(DIVISIONS, encoding="utf-8")
+    with (
+        own_hub(stack.model_copy(update={"divisions": table})) as settings,
+        rig(settings, "casework", "projection", "gateway") as made,
+    ):
         made.own()
         yield made
 
@@ -255,7 +267,7 @@ def test_a_ticket_serves_once(running: Rig) -> None:
 def test_tokens_sizes_and_unknown_things(running: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "doudi")
     with httpx.Client(base_url=running.url, timeout=10) as bare:
-        for path in ("/v1/me", "/v1/alerts", "/v1/rules", "/v1/stream", "/v1/commands/x"):
+        for path in ("/v1/me", "/v1/alerts", "/v1/rules", "/v1/divisions", "/v1/stream", "/v1/commands/x"):
             assert bare.get(path).status_code == 401, path
         assert bare.post("/v1/token", content=b"x" * 70_000).status_code == 413
         assert bare.get("/v1/me", headers={"Authorization": "Bearer x.y.z"}).json()["code"] == "not_signed_in"
@@ -267,6 +279,12 @@ def test_tokens_sizes_and_unknown_things(running: Rig, caplog: pytest.LogCapture
         assert PASSWORD not in caplog.text
     with running.client("county") as county:
         assert {r["id"] for r in county.get("/v1/rules").json()} >= {"R01", "R09"}
+        assert county.get("/v1/divisions").json() == [
+            {"code": "990101201", "name": "甲镇", "name_en": "Jia Town"},
+            {"code": "990102", "name": "乙县", "name_en": ""},
+        ]
+        assert [d["code"] for d in county.get("/v1/divisions", params={"prefix": "990102"}).json()] == ["990102"]
+        assert county.get("/v1/divisions", params={"prefix": "甲"}).status_code == 422
         assert county.get("/v1/me").json()["permissions"]["act"] == ["alert", "task"]
         assert county.get("/v1/commands/unknown").json()["status"] == "pending"
 
