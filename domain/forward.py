@@ -116,21 +116,25 @@ MEMBERS = Forwarded(
         "assets_ok",
         "education_year_fen",
         "incapable",
+        "unauthorised_on",
+        "checks_covered",
     ),
     of="person_key",
     drivers=frozenset({"membership"}),
     now="""
+        with m as (
+            select household_key, person_key, bool_or(head) as head,
+                   min(coalesce(joined_on, date '0001-01-01')) as since_on
+            from membership where in_force group by all
+        )
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
                coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
                p.died_on, p.able_to_work as able, p.in_work,
                coalesce(d.days, []) as days, a.medical_aid_on, p.on_roster,
                c.newest.checked_on as checked_on, c.newest.income_month_fen as income_month_fen,
-               c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen, p.incapable
-        from (
-            select household_key, person_key, bool_or(head) as head,
-                   min(coalesce(joined_on, date '0001-01-01')) as since_on
-            from membership where in_force group by all
-        ) m
+               c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen, p.incapable,
+               c.unauthorised_on, p.checks_covered
+        from m
         join person p using (person_key)
         left join (
             select subject as person_key,
@@ -156,11 +160,12 @@ MEMBERS = Forwarded(
             from benefit where benefit = 'medical_aid' and status <> 'stopped' group by 1
         ) a using (person_key)
         left join (
-            select person_key,
-                   max({'checked_on': checked_on, 'income_month_fen': income_month_fen,
-                        'assets_ok': assets_ok, 'education_year_fen': education_year_fen}) as newest
-            from checked where checked_on is not null group by 1
-        ) c on c.person_key = m.person_key and c.newest.checked_on >= m.since_on""",
+            select household_key, person_key,
+                   max(case when authorised then {'checked_on': checked_on, 'income_month_fen': income_month_fen,
+                       'assets_ok': assets_ok, 'education_year_fen': education_year_fen} end) as newest,
+                   max(case when not authorised then checked_on end) as unauthorised_on
+            from checked join m using (person_key) where checked_on >= m.since_on group by all
+        ) c on c.household_key = m.household_key and c.person_key = m.person_key""",
 )
 """What a person contributes to each household, for everybody who belongs to one.
 

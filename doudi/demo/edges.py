@@ -16,7 +16,7 @@ from doudi.demo.scene import TABLES, Scene
 
 AGES = {
     **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 3, (16, 0): 4, (16, 60): 1, (16, 61): 1, (18, 0): 2},
-    **{(60, -1): 1, (60, 0): 7, (60, 60): 1, (60, 61): 1},
+    **{(60, -1): 2, (60, 0): 8, (60, 60): 1, (60, 61): 1},
 }
 """Of whom the situations need how many, by a birthday and how many days ago it was."""
 
@@ -41,6 +41,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
         *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
         *(_guardians, _birthdays, _disabled_children, _destitute),
+        *(_unchecked_expenses, _unchecked_destitute),
     )
     for turn in range(each):
         for situation in situations:
@@ -504,3 +505,49 @@ def _destitute(scene: Scene, turn: int) -> None:
         person = scene.check("", "none", 30_000)
         scene.card(person, category, grade)
         scene.home(person, f"HX{turn:05d}{suffix}", head=True)
+
+
+def _unchecked_expenses(scene: Scene, turn: int) -> None:
+    """At the household's line and a fen beyond by tier, never checked; checked half a year ago and a day more; not
+    authorised; put in sixty days ago and one more, without a result."""
+    for place, (tier, fen, asked) in enumerate(
+        (
+            ("", 2_500_001, None),
+            ("", 2_500_000, None),
+            ("jiance", 1_500_001, None),
+            ("qita", 1_500_000, None),
+            ("gangxing", 2_500_001, None),
+            ("", 2_500_001, (180, "SQ1", 100_000)),
+            ("", 2_500_001, (181, "SQ1", 100_000)),
+            ("", 2_500_001, (20, None, None)),
+            ("", 2_500_001, (60, "SQ1", None)),
+            ("", 2_500_001, (61, "SQ1", None)),
+        )
+    ):
+        person = scene.someone()
+        scene.home(person, f"HX{turn:05d}T{place:02d}", head=True)
+        if tier:
+            scene.entry(person, tier)
+        scene.bill(person, fen)
+        if asked:
+            back, auth, income = asked
+            scene.check("", "none", income, back=back, auth=auth, person=person)
+
+
+def _unchecked_destitute(scene: Scene, turn: int) -> None:
+    """Alone and severely disabled, by tier, check and age; not severely; with a minor."""
+    for place, (tier, asked) in enumerate(
+        (("", None), ("dibao", None), ("tekun", None), ("", (181, "SQ1", 30_000)), ("", (60, "SQ1", None)))
+    ):
+        person = scene.someone()
+        scene.card(person, 4, 2)
+        scene.home(person, f"HX{turn:05d}U{place:02d}", head=True)
+        if tier:
+            scene.entry(person, tier)
+        if asked:
+            back, auth, income = asked
+            scene.check("", "none", income, back=back, auth=auth, person=person)
+    for place, back in enumerate((0, -1)):
+        elder = scene.aged(60, back)
+        scene.card(elder, 2, 1)
+        scene.home(elder, f"HX{turn:05d}V{place:02d}", head=True)

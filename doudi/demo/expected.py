@@ -22,7 +22,7 @@ import psycopg
 from domain import persons
 
 COUNTY = "990101"
-OF_HOUSEHOLDS = ("H01", "R08", "R17", "R28", "R33", "R40")
+OF_HOUSEHOLDS = ("H01", "R08", "R17", "R28", "R33", "R40", "R47", "R48")
 BY_CARD = ("R13", "R14", "R14S", "R15", "R18")
 """Rules whose episode is a certificate."""
 LATE_DAYS = 31

@@ -506,20 +506,40 @@ WHERE tier IN ('', 'jiance', 'qita') AND fen > 0 AND per_head < 4131400 AND fen 
 
 -- R17: nobody in the house can work, by age, certificate or registration, and the check that counts for R08 finds
 -- less than the line of 600 yuan and no assets beyond the limits.
-INSERT INTO expected
+CREATE OR REPLACE TABLE quiet AS
 WITH soul AS (
     SELECT DISTINCT household_no, id, years(id, today) AS age FROM home CROSS JOIN clock
     WHERE id NOT IN (SELECT id FROM dead)
-), quiet AS (
-    SELECT household_no FROM soul
-    GROUP BY household_no
-    HAVING bool_and((age < 16 OR age >= 60 OR id IN (SELECT id FROM valid_card
-                     WHERE (category IN (5, 6) AND grade <= 3) OR (category = 4 AND grade <= 2) OR (category = 1 AND grade = 1)))
-                    AND id NOT IN (SELECT id FROM at_work WHERE able))
 )
+SELECT household_no, bool_or(id IN (SELECT id FROM valid_card WHERE grade <= 2)) AS severe FROM soul
+GROUP BY household_no
+HAVING bool_and((age < 16 OR age >= 60 OR id IN (SELECT id FROM valid_card
+                 WHERE (category IN (5, 6) AND grade <= 3) OR (category = 4 AND grade <= 2) OR (category = 1 AND grade = 1)))
+                AND id NOT IN (SELECT id FROM at_work WHERE able));
+INSERT INTO expected
 SELECT 'R17', household_no, 'means', 'orange', 'civil', 'alert', NULL
 FROM quiet JOIN verified USING (household_no) CROSS JOIN clock LEFT JOIN house_tier t USING (household_no)
 WHERE fen_per_head < 60000 AND assets_ok AND today - checked_on <= 180 AND coalesce(t.tier, '') <> 'tekun';
+
+-- R47, R48: the means are not known, by that same check: no result within 180 days, and none put in for 60 that is
+-- still to come. R47: twelve months' bills beyond the line of H01, in no tier or one of two. R48: R17 but for the
+-- means, with somebody severely disabled.
+CREATE OR REPLACE TABLE means_known AS
+SELECT household_no FROM verified CROSS JOIN clock
+WHERE today - checked_on <= CASE WHEN fen_per_head IS NULL OR assets_ok IS NULL THEN 60 ELSE 180 END;
+INSERT INTO expected
+SELECT 'R47', household_no, 'means', 'yellow', 'civil', 'alert', NULL
+FROM (SELECT DISTINCT id, household_no FROM home) JOIN bill USING (id) CROSS JOIN clock
+LEFT JOIN house_tier USING (household_no)
+WHERE local_day > today - INTERVAL 12 MONTH AND local_day <= today
+  AND household_no IN (SELECT household_no FROM home WHERE id NOT IN (SELECT id FROM dead))
+  AND household_no NOT IN (SELECT household_no FROM means_known)
+GROUP BY household_no, tier
+HAVING sum(fen) > CASE coalesce(tier, '') WHEN '' THEN 2500000 WHEN 'jiance' THEN 1500000 WHEN 'qita' THEN 1500000 END;
+INSERT INTO expected
+SELECT 'R48', household_no, 'means', 'yellow', 'civil', 'alert', NULL
+FROM quiet LEFT JOIN house_tier USING (household_no)
+WHERE severe AND coalesce(tier, '') <> 'tekun' AND household_no NOT IN (SELECT household_no FROM means_known);
 
 ---------------------------------------------------------------- records nobody can be found for
 CREATE OR REPLACE TABLE unidentified AS

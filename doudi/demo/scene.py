@@ -327,7 +327,7 @@ class Scene:
         self,
         tier: str,
         finding: str,
-        income: int,
+        income: int | None,
         *,
         back: int = 20,
         auth: str | None = "SQ1",

@@ -312,14 +312,23 @@ class Person:
             if b["vali_flag"] != "0"
         ]
 
-    def newest_check(self, home: str) -> dict[str, Any] | None:
-        """The newest check of means with an authorisation since the person belongs to a household."""
-        joined = min(
+    def joined(self, home: str) -> date:
+        """Since when the person belongs to a household."""
+        return min(
             m["joined_on"] or date.min
             for m in self.hub.of("civil.household", self.key)
             if self._lives(m) and m["household_key"] == home
         )
+
+    def newest_check(self, home: str) -> dict[str, Any] | None:
+        """The newest check of means with an authorisation since the person belongs to a household."""
+        joined = self.joined(home)
         return max((c for c in self.checks() if c["checked_on"] >= joined), key=last_said, default=None)
+
+    def refused(self, home: str) -> list[date]:
+        """Days of checks since then that nobody authorised."""
+        days = [c["checked_on"] for c in self.hub.of("civil.check", self.key) if not c["authorisation"]]
+        return [day for day in days if day >= self.joined(home)]
 
     def _lives(self, m: dict[str, Any]) -> bool:
         joined = m["joined_on"] is None or m["joined_on"] <= self.today
@@ -896,7 +905,49 @@ def of_means(home: str, members: list[Person], tier: str) -> dict[Key, Row]:
         False,
         ("orange", len(living)),
     )
-    return found
+    return found | of_unchecked(home, members, tier, check)
+
+
+def of_unchecked(home: str, members: list[Person], tier: str, check: dict[str, Any] | None) -> dict[Key, Row]:
+    """What is said of a household whose means nobody knows. ``check``: the newest of them all."""
+    today, living = members[0].today, [m for m in members if not m.deaths]
+    watched = all(m.hub.covered("civil.check", m.division) for m in members) or None
+    listed = either(*(m.on_roster for m in living))
+    answered = check is not None and None not in (check["income_month_fen"], check["assets_ok"])
+    known = check is not None and (today - check["checked_on"]).days <= (180 if answered else 60)
+    no_later = [day for m in members for day in m.refused(home) if check is None or day >= check["checked_on"]]
+    shown = ("yellow", max(no_later).isoformat() if no_later else None)
+    line, since = HOUSE[tier], a_year_before(today)
+    spent = [(d, fen) for m in members for d, fen, _ in m.spent() if d <= today]
+    recent = sum(fen for d, fen in spent if d > since)
+    before = sum(fen for d, fen in spent if date(today.year - 1, 1, 1) <= d <= since)
+    past = not living or tier not in ("", "jiance", "qita") or recent <= line < recent + before
+    severe = sum(any(m.valid(c) and c["grade"] <= 2 for c in m.cards) for m in living)
+    over = not severe or tier == "tekun"
+    return {
+        ("R47", home, "means"): Row(
+            both(either(no(listed), tier in ("jiance", "qita")), recent > line, watched, not past, not known),
+            known,
+            past,
+            False,
+            shown,
+        ),
+        ("R48", home, "means"): Row(
+            both(
+                *(m.incapable for m in living),
+                not any(m.able for m in living),
+                severe > 0,
+                either(no(listed), tier != ""),
+                watched,
+                not over,
+                not known,
+            ),
+            known,
+            over,
+            False,
+            shown,
+        ),
+    }
 
 
 def rows_of_households(people: list[Person]) -> dict[Key, Row]:

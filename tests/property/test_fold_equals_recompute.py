@@ -32,7 +32,7 @@ UNLISTED = {
 }
 """People of whom there are only such records, in a household of their own: by chance nearly everybody is listed."""
 TOPICS = oracle.PLACES
-FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment"]
+FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment", "civil.check"]
 BORN = dict(
     zip(
         [*PERSONS, *UNLISTED],
@@ -391,6 +391,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R08": lambda e: (e["policy_self_pay_fen"], e["household_income_fen"]),
                 "R40": lambda e: (e["expense_fen"], e["household_income_fen"]),
                 "R33": lambda e: (e["head_died_on"],),
+                **dict.fromkeys(("R47", "R48"), lambda e: (e["unauthorised_on"],)),
                 "R26": lambda e: (e["finding"],),
                 "R27": lambda e: (e["job_status"],),
                 "R29": lambda e: (e["refusals"],),

@@ -1,8 +1,9 @@
 -- One row a household: what its members paid in the twelve months up to today, beside the newest check of its means.
 -- Of several checks of one day the one with the higher income counts, and before it one that says none.
--- Without a check its income is unknown, and nobody guesses it. What passed is older, since 1 January of last year.
+-- Without a check its income is unknown, and nobody guesses it. One that was not authorised counts where none came later. What passed is older, since 1 January of last year.
 with newest as (
-    select household_key, max(medical_aid_on) as medical_aid_on,
+    select household_key, max(medical_aid_on) as medical_aid_on, max(unauthorised_on) as unauthorised_on,
+           case when count(*) = count(checks_covered) then true end as checks_covered,
            max(case when checked_on is not null then {'checked_on': checked_on, 'income_month_fen': income_month_fen,
                'assets_ok': assets_ok, 'education_year_fen': education_year_fen} end) as said
     from member group by household_key
@@ -30,5 +31,8 @@ select household_key as subject, 'means' as episode, as_of() as law_on, househol
        n.said.income_month_fen as income_month_fen,
        n.said.income_month_fen * 12 * h.members_alive as household_income_fen,
        n.said.assets_ok as assets_ok, n.said.checked_on as checked_on,
-       date_diff('day', n.said.checked_on, as_of()) as days_since_check
+       date_diff('day', n.said.checked_on, as_of()) as days_since_check,
+       case when n.unauthorised_on >= coalesce(n.said.checked_on, n.unauthorised_on) then n.unauthorised_on end
+           as unauthorised_on,
+       n.checks_covered
 from household h join newest n using (household_key) left join paid p using (household_key)

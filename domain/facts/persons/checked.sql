@@ -1,3 +1,4 @@
--- Checks of means with an authorisation on file (civil.check). One without is not looked at.
-select {envelope}, finding, checked_on, income_month_fen, assets_ok, education_year_fen
-from {civil.check} where coalesce(authorisation, '') <> ''
+-- Checks of means (civil.check). Of one without an authorisation on file only the day is looked at: nothing was checked.
+select {envelope}, finding, checked_on, income_month_fen, assets_ok, education_year_fen,
+       coalesce(authorisation, '') <> '' as authorised
+from {civil.check}

@@ -56,7 +56,7 @@ with said as (
     union all
     select 11, person_key, division, occurred_at, record_id, null, null, null, null, null, null from house
     union all
-    select 12, person_key, division, occurred_at, record_id, null, null, null, null, null, null from checked
+    select 12, person_key, division, occurred_at, record_id, null, null, null, null, null, null from checked where authorised
     union all
     select 13, person_key, division, occurred_at, record_id, null, null, null, null, null, null from tenancy
     union all
@@ -103,6 +103,7 @@ select person_key, division, tier, tiers, tiers_held, was_on_roster, household_k
             when covered('disability.card', division) and age is not null then false end as incapable,
        case when enrolled then true when covered('education.enrolment', division) then false end as at_school,
        covered('medical.insurance', division) as insurance_covered,
+       case when covered('civil.check', division) then true end as checks_covered,
        case when tier <> '' then true when covered('civil.roster', division) then false end as on_roster,
        case when insured then true when covered('medical.insurance', division) then false end as insured,
        case when resident then true when covered('medical.insurance', division) then false end as resident_insured,

@@ -247,7 +247,7 @@ def test_the_dead_have_no_expenditure_alert_but_their_bills_count_for_the_househ
         life_event=[death(A, "2026-05-01")],
         household_member=[member(A, "H1"), member(B, "H1")],
     )
-    assert standing(found) == [("H01", "H1", "2026", "orange", 2_500_001)]
+    assert standing(found) == [("H01", "H1", "2026", "orange", 2_500_001), ("R47", "H1", "means", "yellow", None)]
 
 
 def test_a_household_goes_by_the_tier_of_its_living_members() -> None:
@@ -853,6 +853,82 @@ def test_the_newest_check_counts_and_certificates_by_kind_and_grade() -> None:
         low_income_member=[entry(ids[3], "tekun")],
     )
     assert [r[1] for r in standing(found, "R17")] == ["H2"]
+
+
+def test_households_whose_means_nobody_knows() -> None:
+    ids = dict(zip("ABCDEFGH", MANY, strict=True))
+    found = tables(
+        household_member=[
+            *(member(i, f"H{n}") for n, i in ids.items() if n != "B"),
+            member(ids["B"], "HA"),
+            member(ids["H"], "HI", joined_on=date(2026, 10, 2)),
+        ],
+        setl_d=[
+            bill(ids["A"], "15000.00", "2025-11-23"),
+            bill(ids["B"], "10000.01", "2026-11-22"),
+            bill(ids["C"], "25000.00"),
+            bill(ids["C"], "9999.99", "2025-11-22"),
+            bill(ids["D"], "15000.01"),
+            bill(ids["E"], "30000.00"),
+            bill(ids["F"], "30000.00"),
+            bill(ids["G"], "30000.00"),
+            bill(ids["H"], "30000.00"),
+        ],
+        low_income_member=[entry(ids["D"], "qita"), entry(ids["E"], "gangxing")],
+        means_check=[
+            check(ids["F"], "none", "1000.00", checked_on=date(2026, 5, 26)),
+            check(ids["G"], "none", "1000.00", auth_no=None),
+            check(ids["H"], "none", "1000.00"),
+        ],
+    )
+    # HA: two members together. F: 180 days ago. G: nobody authorised it. H was checked before he joined HI.
+    assert standing(found, "R47") == [("R47", h, "means", "yellow", None) for h in ("HA", "HD", "HG", "HI")]
+    tomorrow = [r[1] for r in standing(found, "R47", today=date(2026, 11, 23))]
+    assert tomorrow == ["HD", "HF", "HG", "HI"]  # A's bill is a year old, F's check a day too old
+    assert (
+        standing({**found, "life_event": tables(life_event=[death(ids["D"], "2026-10-01")])["life_event"]}, "R47")[1][1]
+        == "HG"
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "more", "asked"),
+    [
+        ("2026-09-23", {"income_month": None}, False),
+        ("2026-09-22", {"income_month": None}, True),
+        ("2026-09-22", {"assets_ok": None}, True),
+        ("2026-09-22", {}, False),
+        ("2026-05-25", {}, True),
+    ],
+)
+def test_a_check_without_a_result_is_under_way_for_sixty_days(day: str, more: dict[str, Any], asked: bool) -> None:
+    found = tables(
+        household_member=[member(A, "H1"), member(ELDER, "H2")],
+        setl_d=[bill(A, "25000.01")],
+        disabled_card=[card(ELDER, 2, 1)],
+        means_check=[check(i, "none", "1000.00", checked_on=date.fromisoformat(day)) | more for i in (A, ELDER)],
+    )
+    assert [r[:2] for r in standing(found, "R47", "R48")] == ([("R47", "H1"), ("R48", "H2")] if asked else [])
+
+
+def test_the_severely_disabled_of_whom_nobody_can_work() -> None:
+    people = [f"99010119800101{n:03}" for n in range(1, 6)]
+    one, two, three, four, five = (first + check_digit(first) for first in people)
+    found = tables(
+        household_member=[
+            *(member(one, "H1"), member(two, "H2"), member(three, "H3"), member(CHILD, "H3"), member(four, "H4")),
+            *(member(A, "H4"), member(five, "H5"), member(ELDER, "H6"), member(ALMOST, "H7"), member(B, "H8")),
+        ],
+        disabled_card=[
+            *(card(one, 4, 2), card(two, 4, 3), card(three, 6, 1), card(four, 4, 1), card(five, 5, 2)),
+            *(card(ELDER, 3, 1), card(ALMOST, 3, 1)),
+        ],
+        low_income_member=[entry(five, "tekun"), entry(one, "dibao")],
+        job_status=[job(four, "unemployed", "2026-11-01")],
+    )
+    # H2, H8: nobody severely disabled. H4: able to work by registration. H7: 60 tomorrow.
+    assert standing(found, "R48") == [("R48", h, "means", "yellow", None) for h in ("H1", "H3", "H6")]
+    assert [r[1] for r in standing(found, "R48", today=date(2026, 11, 23))] == ["H1", "H3", "H6", "H7"]
 
 
 def test_guardians_of_other_households() -> None:

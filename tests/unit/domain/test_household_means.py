@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.explain import sentence
 from domain.rules import SHIPPED, load
 from domain.trial import Trial, frame_of
 
@@ -91,3 +92,62 @@ def test_twelve_months_before_a_leap_day(family: Trial) -> None:
             (300, 100)
         ]
     family.close()
+
+
+def said(rows: list[dict[str, Any]], rule: str) -> tuple[str, str, str]:
+    """State and, in both languages, the sentence of what a rule last said."""
+    last = [r for r in rows if r["rule"] == rule][-1]
+    book = load()
+    texts = (sentence(book, book.rules[rule], last["evidence"], last["thresholds"], lang) for lang in ("zh", "en"))
+    return (last["state"], *texts)
+
+
+def test_an_alert_that_asks_for_a_check_says_what_became_of_the_last(family: Trial) -> None:
+    family.cover("civil.check")
+    paid(family, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
+    state, zh, en = said(family.evaluate(), "R47")
+    assert state == "standing"
+    assert "最近一次核对：无；此后未获授权的核对：无" in zh
+    assert "latest check: none; not authorised since: none" in en
+
+    give(family, "civil.check", checked_on=date(2026, 6, 1), income_month_fen=1, assets_ok=True)
+    state, zh, en = said(family.evaluate(), "R47")
+    assert state == "standing"
+    assert "此后未获授权的核对：2026-06-01" in zh
+    assert "not authorised since: 2026-06-01" in en
+
+
+def test_who_is_being_checked_is_asked_once_and_again_when_the_result_is_too_old(family: Trial) -> None:
+    family.cover("civil.check")
+    paid(family, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
+    family.evaluate()
+
+    def asked(day: date) -> list[tuple[str, str]]:
+        family.tick(day)
+        return [(r["state"], r["cause"]) for r in family.evaluate() if r["rule"] == "R47"]
+
+    give(family, "civil.check", authorisation="SQ1", checked_on=date(2026, 7, 1))
+    assert asked(date(2026, 7, 1)) == [("ended", "fulfilled")]
+    assert asked(date(2026, 8, 30)) == []
+    assert asked(date(2026, 8, 31)) == [("standing", "")]
+    result = {"authorisation": "SQ1", "checked_on": date(2026, 8, 31), "income_month_fen": 900_000, "assets_ok": True}
+    give(family, "civil.check", **result)
+    assert asked(date(2026, 9, 1)) == [("ended", "fulfilled")]
+    assert asked(date(2027, 2, 27)) == []
+    assert asked(date(2027, 2, 28)) == [("standing", "")]
+    assert asked(date(2027, 3, 1)) == [("ended", "lapsed")]
+
+
+@pytest.mark.parametrize("missing", ["civil.roster", "civil.check"])
+def test_where_a_feed_is_missing_nobody_asks_for_a_check_and_the_household_is_visited_all_the_same(
+    missing: str,
+) -> None:
+    trial = Trial(load())
+    trial.cover(*{"civil.roster", "civil.check"} - {missing})
+    trial.tick(date(2026, 6, 30))
+    give(trial, "civil.household", household_key="h1", head=True)
+    paid(trial, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
+    stands = {r["rule"] for r in trial.evaluate() if r["state"] == "standing"}
+    assert "H01" in stands and "R47" not in stands
+    assert trial.unknown()["R47"] == 1
+    trial.close()
