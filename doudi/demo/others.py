@@ -1,4 +1,7 @@
-"""Tables of the education, employment, housing, water and agriculture bureaus, and checks of means. Shares are this demo's own."""
+"""Tables of the education, employment, housing, water and agriculture bureaus, and checks of means.
+
+Shares are this demo's own.
+"""
 
 from __future__ import annotations
 
