@@ -460,7 +460,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (0, 24, 62, 65, *range(MOST_STORIES)):  # the first together reach all, while the stories are these
+    for seed in (6, 9, 24, 29, 35, *range(MOST_STORIES)):  # the first together reach all, while the stories are these
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
         if {rule for rule, _ in seen} == BOOK.rules.keys():
             break

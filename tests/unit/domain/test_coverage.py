@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from agents.state import LAYOUT, open_file
 from domain import coverage
 from domain.rules import SHIPPED, RuleError, load
+from domain.screening import PersonStage
 from domain.trial import Trial, frame_of
 from doudi.cli import app
 from tests.ids import test_id
@@ -21,6 +24,11 @@ from tests.ids import test_id
 BOOK = load()
 DAY = date(2026, 6, 30)
 IDS = [test_id(n, date(1980, 1, n + 1)) for n in range(8)]
+KNOWN = datetime(2026, 1, 2, 4, tzinfo=UTC)
+ENVELOPE = {
+    **{"event_id": "e", "source": "s", "source_epoch": 1, "record_id": "r", "record_version": 1, "op": "create"},
+    **{"division": "990101001001", "occurred_at": KNOWN, "published_at": KNOWN},
+}
 NORTH, SOUTH = "990101001001", "990102001001"
 
 
@@ -86,6 +94,51 @@ def test_a_rule_without_a_target_is_refused(records: Path) -> None:
     assert "R27: no rule with a target; coverage is counted of R46" in str(result.exception)
 
 
+def test_of_copies_of_state_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two partitions, one of whose copies is of before the department was connected."""
+    monkeypatch.setenv("DOUDI_PARTITIONS", "2")
+    monkeypatch.setenv("DOUDI_HOME", str(tmp_path / "home"))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for number, people in enumerate((("A", "B"), ("C",))):
+        state = open_file(copies / f"persons-{number}.1.duckdb")
+        assert state is not None
+        stage = PersonStage(BOOK)
+        with state.transaction():
+            state.note({"layout": LAYOUT, "stage": "persons", "partition": number})
+        stage.create(state.con)
+        with state.transaction():
+            stage.ingest(state.con, [("hub.tick", pl.DataFrame({"day": [DAY], "sent_at": [KNOWN]})), *given(people)])
+        if number:
+            state.con.execute("drop table kept_agriculture_support")
+        state.close()
+    assert said("R46", "--on", DAY, "--state", copies) == [
+        ["990101001", "1", "2", "50.0", "100", "0"],
+        ["合计 total", "1", "2", "50.0", "100", "0"],
+    ]
+
+
+def given(people: tuple[str, ...]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Able by registration, willing; the first of them has support."""
+    for topic, fields in (
+        ("civil.roster", {"tier": "dibao", "status": "active", "start_on": date(2025, 1, 1)}),
+        ("employment.status", {"status": "unemployed", "since_on": date(2026, 1, 1), "able": True}),
+        ("agriculture.support", {"willing": True, "asked_on": date(2026, 5, 1), "start_on": date(2026, 5, 1)}),
+    ):
+        rows = [
+            {**ENVELOPE, "record_id": f"{topic}{n}", "person_key": who, "kind": "none" if n else "shares", **fields}
+            for n, who in enumerate(people)
+        ]
+        yield (
+            topic,
+            frame_of(topic, rows).with_columns(
+                _lane=pl.lit(1, pl.Int8),
+                _partition=pl.lit(0, pl.Int32),
+                _offset=pl.int_range(len(rows), dtype=pl.Int64),
+            ),
+        )
+
+
 @pytest.fixture
 def trial() -> Iterator[Trial]:
     with closing(Trial(BOOK)) as opened:
@@ -99,10 +152,8 @@ def test_the_target_is_the_places_own_on_that_day(trial: Trial) -> None:
         return coverage.counts(trial, "R46", ["A", "B"])
 
     trial.cover("disability.card")
-    common = {"event_id": "e", "source": "s", "source_epoch": 1, "record_version": 1, "op": "create"}
-    common |= {"record_id": "r", "occurred_at": None, "published_at": None}
     for person, place in (("A", "460101001001"), ("B", "990101001001")):
-        about = {**common, "person_key": person, "division": place}
+        about = {**ENVELOPE, "person_key": person, "division": place}
         entry = {
             **about,
             "tier": "dibao",
