@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from connectors.errors import ConfigError
 from connectors.mapping import Mapping
 
-FOLDERS = ("civil", "disability", "education", "employment", "housing", "medical", "vital")
+FOLDERS = ("agriculture", "civil", "disability", "education", "employment", "housing", "medical", "vital", "water")
 """Departments with a connector in this package."""
 
 

@@ -236,10 +236,32 @@ def _others(rule: Rule, book: RuleBook, stage: str) -> Iterator[str]:
             yield f"rule {other} is not known{near(other, book.rules)}; name one that exists"
         elif other in rule.inhibits and book.rules[other].inhibits:
             yield f"inhibits: {other} inhibits others itself; chains are not followed: name those too"
+    yield from _target(rule, book)
     known = facts.kept_of(stage)
     for topic in rule.needs:
         if topic not in known:
             yield f"needs: {topic} is not read for {stage}{near(topic, known)}; name one that the facts are made of"
+
+
+def _target(rule: Rule, book: RuleBook) -> Iterator[str]:
+    """A rule of which coverage is counted asks in ``when`` for the need alone, in ``done_when`` for the help."""
+    if not rule.target:
+        return
+    parameter = book.parameters.get(rule.target)
+    if parameter is None:
+        yield f"target: {rule.target} is not a parameter{near(rule.target, book.parameters)}; add its file"
+    elif parameter.unit != "percent" or parameter.by_tier:
+        yield f"target: {rule.target} is no share of everybody; give it unit percent, and no tiers"
+    if rule.subject != "person":
+        yield "target: coverage is counted of persons; leave it out of a rule about households"
+    try:
+        both = [{c.name for c in compiling.parse(t).find_all(exp.Column)} for t in (rule.when, rule.done_when)]
+    except SqlglotError:
+        return  # said where it stands
+    if not both[1]:
+        yield "target: nothing says who has the help; give done_when"
+    for column in sorted(both[0] & both[1]):
+        yield f"target: when asks for {column}, which is the help itself; leave it to done_when"
 
 
 def _cases(rule: Rule) -> Iterator[str]:

@@ -104,6 +104,7 @@ class Rule(Strict):
     step: str = "1"
     level: str
     proposes: str = ""
+    target: str = ""
     department: str = Field(alias="to")
     closes: frozenset[Cause]
     deadline: Deadline

@@ -1,4 +1,4 @@
-"""The roster on any day, and the reclassification of an abolished tier, over copies of state files or over files.
+"""The roster on any day, the reclassification of an abolished tier, and the coverage of a duty, over copies or files.
 
 A copy names people by their person_key. Files name them by ID number, and so do the answers (as with ``doudi screen``).
 """
@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import duckdb
 import polars as pl
 
-from domain import roster
+from domain import coverage, roster
 from domain.errors import Permanent
 from domain.records import columns_of
 from domain.rules import RuleBook
@@ -188,6 +188,27 @@ def reclassified(
         trial.evaluate()
         found = roster.reclassify(trial, rows)
     return sorted((source.names.get(m.person_key, m.person_key), m) for m in found)
+
+
+def covered(
+    source: Source, rule: str, on: date, book: RuleBook, region: str = "", division: str = ""
+) -> list[coverage.Covered]:
+    """How many of those who need what a rule asks for have it on a day, by town (``domain.coverage``).
+
+    Raises BadSource where the rule has no target, or the records cannot be read.
+    """
+    counted = [r.id for r in book.rules.values() if r.target]
+    if rule not in counted:
+        raise BadSource(f"{rule}: no rule with a target; coverage is counted of {', '.join(counted) or 'none'}")
+    with closing(Trial(book, region)) as trial:
+        stage = trial.stages[0]
+        topic = coverage.topic_of(stage, book.rules[rule].facts)
+        people = sorted({key for _, frame in source.frames((topic,), None) for key in frame["person_key"]})
+        source.cover(trial)
+        _give(trial, source.frames(stage.kept.keys(), people))
+        trial.tick(on)
+        trial.evaluate()
+        return coverage.counts(trial, rule, people, division)
 
 
 def _give(trial: Trial, frames: Iterable[tuple[str, pl.DataFrame]], known: date | None = None) -> None:

@@ -100,6 +100,7 @@ def _rule(rule: Rule, book: RuleBook) -> Iterator[str]:
             ("对象 / about", f"{shape.title.zh} / {shape.title.en} (`{rule.facts}`)"),
             ("级别 / level", level),
             *([("建议类别 / proposes", f"`{rule.proposes}`")] if rule.proposes else []),
+            *([("目标 / target", f"[{rule.target}](#{rule.target})")] if rule.target else []),
             ("时限 / deadline", _deadline(rule)),
             ("需要的数据 / needs", ", ".join(f"`{topic}`" for topic in rule.needs)),
             *_links(rule),

@@ -7,7 +7,7 @@ from typing import Literal
 
 Family = Literal["department", "hub", "intake", "task"]
 
-DEPARTMENTS = ("civil", "medical", "education", "housing", "employment", "disability")
+DEPARTMENTS = ("civil", "medical", "education", "housing", "employment", "disability", "water", "agriculture")
 """Departments that own feeds or receive tasks; the first is the roster's owner."""
 
 
@@ -86,6 +86,8 @@ DEPARTMENT_TOPICS = (
     _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
     _department("housing.appraisal", "housing", "Safety appraisals of houses"),
     _department("housing.tenancy", "housing", "How families are housed, public rental housing and rent subsidies"),
+    _department("water.supply", "water", "How safe families' drinking water is"),
+    _department("agriculture.support", "agriculture", "Who wants industry support, and the support that runs"),
     _department("vital.life_event", "civil", "Deaths and other events of the civil register"),
 )
 

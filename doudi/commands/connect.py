@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def connector(
     departments: Annotated[
-        list[str], typer.Argument(help="civil, disability, education, employment, housing, medical, vital; or several")
+        list[str],
+        typer.Argument(
+            help="agriculture, civil, disability, education, employment, housing, medical, vital, water; or several"
+        ),
     ],
     config: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""``doudi roster``: who was in which tier on a day, what was known then, and what becomes of an abolished tier."""
+"""``doudi roster``: who was in which tier on a day, what becomes of an abolished tier, and how far a help reaches."""
 
 from __future__ import annotations
 
@@ -28,9 +28,12 @@ Division = Annotated[str, typer.Option(metavar="PREFIX", help="Only places whose
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(help="The roster on any day, and reclassification.", invoke_without_command=True)
+    group = typer.Typer(
+        help="The roster on any day, reclassification, coverage of a duty.", invoke_without_command=True
+    )
     group.callback()(roster)
     group.command()(reclassify)
+    group.command()(coverage)
     app.add_typer(group, name="roster")
 
 
@@ -89,6 +92,32 @@ def reclassify(
     for (basis, tier), members in sorted(Counter((m.basis, m.tier) for _, m in found).items()):
         typer.echo(f"{basis}\t{tier or '-'}\t{members}")
     typer.echo(f"members={len(found)}")
+
+
+def coverage(
+    rule: Annotated[str, typer.Argument(help="A rule with a target, such as R46")],
+    on: On = None,
+    state: State = None,
+    records: Records = None,
+    division: Division = "",
+) -> None:
+    """Of those who need what a rule asks for, how many have it: by town, in all, and beside the target."""
+    from domain import coverage as reckoned  # noqa: PLC0415 - slow to import
+    from domain import rules  # noqa: PLC0415
+    from doudi import roster as rostered  # noqa: PLC0415
+
+    day = _day(on)
+    settings = Settings()
+    with _source(settings, state, records, day) as source:
+        towns = rostered.covered(source, rule, day, rules.load(settings.rules), settings.region, division)
+        _say_until(source)
+    typer.echo("区划 division\t已覆盖 covered\t应覆盖 all\t%\t目标 target %\t无法确认 unknown")
+    for place in (*towns, reckoned.total(towns)):
+        share = "-" if place.percent is None else f"{place.percent:.1f}"
+        target = "-" if place.target is None else str(place.target)
+        typer.echo(
+            f"{place.division or '合计 total'}\t{place.covered}\t{place.all}\t{share}\t{target}\t{place.unknown}"
+        )
 
 
 def _day(on: datetime | None) -> date:

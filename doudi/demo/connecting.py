@@ -25,13 +25,13 @@ from wire.settings import Settings
 SWEEP_S, OVERLAP_S = 3.0, 10.0
 """How often late commits are looked for, and how far back."""
 POLL_S = 0.25
-"""How often new rows are looked for."""
+"""How often new rows are looked for, at most; a feed may look less often by itself."""
 PROCESSES = {
     "civil": ("civil",),
     "disability": ("disability",),
     "medical": ("medical",),
     "vital": ("vital",),
-    "others": ("education", "employment", "housing"),
+    "others": ("agriculture", "education", "employment", "housing", "water"),
 }
 """Departments by process: those with few changes share one."""
 COMPARE_S = 300.0
@@ -128,7 +128,7 @@ class Connectors:
         shipped = catalogue.load(department)
         feeds = []
         for feed in shipped.feeds:
-            given: dict[str, Any] = {"source": feed.source, "poll_seconds": POLL_S}
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": max(POLL_S, feed.poll_seconds)}
             if feed.kind == "files":
                 given["folder"] = str(self._departments.drop)
             else:

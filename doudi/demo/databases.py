@@ -28,6 +28,8 @@ TABLES = {
     "education": ("student",),
     "employment": ("job_status",),
     "housing": ("house_appraisal", "tenancy"),
+    "water": ("water_supply",),
+    "agriculture": ("industry_support",),
 }
 DATABASES = tuple(TABLES)
 """Departments with a database of their own."""
@@ -327,6 +329,27 @@ def _tenancies(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _supplies(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "supply_no", "name", "certno", "grade", "assess_date", "repair_date", "division", updated_at="touched"
+    )
+
+
+def _wishes(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "reg_no",
+        "name",
+        "certno",
+        "willing",
+        "ask_date",
+        "kind",
+        "start_date",
+        "end_date",
+        "division",
+        updated_at="touched",
+    )
+
+
 COLUMNS = {
     "setl_d": _settlements,
     "psn_insu_d": _insurance,
@@ -339,6 +362,8 @@ COLUMNS = {
     "job_status": _jobs,
     "house_appraisal": _houses,
     "tenancy": _tenancies,
+    "water_supply": _supplies,
+    "industry_support": _wishes,
 }
 
 

@@ -16,6 +16,7 @@ from doudi.demo.scene import TABLES, Scene
 
 AGES = {
     **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 3, (16, 0): 4, (16, 60): 1, (16, 61): 1, (18, 0): 2},
+    **{(40, 100): 19},
     **{(60, -1): 2, (60, 0): 8, (60, 60): 1, (60, 61): 1},
 }
 """Of whom the situations need how many, by a birthday and how many days ago it was."""
@@ -40,7 +41,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
         *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
-        *(_guardians, _birthdays, _disabled_children, _destitute),
+        *(_guardians, _birthdays, _disabled_children, _destitute, _waters, _wishes),
         *(_unchecked_expenses, _unchecked_destitute),
     )
     for turn in range(each):
@@ -551,3 +552,37 @@ def _unchecked_destitute(scene: Scene, turn: int) -> None:
         elder = scene.aged(60, back)
         scene.card(elder, 2, 1)
         scene.home(elder, f"HX{turn:05d}V{place:02d}", head=True)
+
+
+def _waters(scene: Scene, _: int) -> None:
+    """Grades by tier; repaired on the day and before; found safe by another appraisal on the day and before."""
+    for tier, grade in (
+        ("dibao", "不安全"),
+        ("qita", "不安全"),
+        ("tekun", "基本安全"),
+        ("jiance", "安全"),
+        ("", "不安全"),
+    ):
+        scene.water(tier, grade, scene.aged(40, 100))
+    for repaired in (30, 31):
+        scene.water("dibao", "不安全", scene.aged(40, 100), repaired=repaired)
+    for back in (30, 31):
+        person = scene.water("bianyuan", "不安全", scene.aged(40, 100))
+        scene.water("", "安全", person, back=back)
+
+
+def _wishes(scene: Scene, _: int) -> None:
+    """Willing, not, not asked, by tier and age; support that begins or ends today or tomorrow; the newest answer."""
+
+    def somebody() -> int:
+        return scene.aged(40, 100)
+
+    for tier, willing in (("dibao", True), ("dibao", False), ("dibao", None), ("bianyuan", True)):
+        scene.wish(tier, willing, somebody())
+    for since, until in ((0, None), (-1, None), (300, 0), (300, -1)):
+        scene.wish("dibao", True, somebody(), kind="养殖", since=since, until=until)
+    for back in (0, -1):
+        scene.wish("dibao", True, scene.aged(60, back))
+    for first, second in ((True, False), (False, True)):
+        person = scene.wish("dibao", first, somebody(), asked=31)
+        scene.wish("", second, person)

@@ -64,6 +64,13 @@ QUERIES: dict[str, dict[str, str]] = {
         "tenancy": "SELECT reg_no, certno, tenure, area_per_head, support, support_from, support_until, deleted"
         " FROM tenancy",
     },
+    "water": {
+        "water_supply": "SELECT supply_no, certno, grade, assess_date, repair_date, deleted FROM water_supply",
+    },
+    "agriculture": {
+        "industry_support": "SELECT reg_no, certno, willing, ask_date, kind, start_date, end_date, deleted"
+        " FROM industry_support",
+    },
 }
 """What is read of each department's database; everything else of a row is nobody's business here."""
 
@@ -180,6 +187,24 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "support": pl.String,
         "support_from": pl.Date,
         "support_until": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "water_supply": {
+        "supply_no": pl.String,
+        "certno": pl.String,
+        "grade": pl.String,
+        "assess_date": pl.Date,
+        "repair_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "industry_support": {
+        "reg_no": pl.String,
+        "certno": pl.String,
+        "willing": pl.Boolean,
+        "ask_date": pl.Date,
+        "kind": pl.String,
+        "start_date": pl.Date,
+        "end_date": pl.Date,
         "deleted": pl.Boolean,
     },
     "life_event": {

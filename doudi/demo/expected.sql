@@ -2,7 +2,7 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, student, job_status, house_appraisal, tenancy, clock(today, late_days). Result:
+-- life_event, means_check, student, job_status, house_appraisal, tenancy, water_supply, industry_support, clock(today, late_days). Result:
 -- table expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
@@ -27,7 +27,7 @@ WITH raw AS (
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
     UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
-    UNION SELECT certno FROM tenancy
+    UNION SELECT certno FROM tenancy UNION SELECT certno FROM water_supply UNION SELECT certno FROM industry_support
     UNION SELECT guardian_certno FROM student UNION SELECT guardian_certno FROM disabled_card
 ), long_form AS (
     SELECT raw, CASE WHEN regexp_full_match(typed(raw), '[0-9]{15}')
@@ -443,6 +443,32 @@ FROM lodging l JOIN tier_now n USING (id)
 WHERE n.tier IN ('tekun', 'dibao') AND (l.tenure = '无房' OR l.area < 13)
   AND l.id NOT IN (SELECT id FROM lodging WHERE supported) AND l.id NOT IN (SELECT id FROM dead);
 
+-- R45: unsafe water of somebody in any tier, and no repair or better appraisal on that day or since.
+CREATE OR REPLACE TABLE water AS
+SELECT s.id, w.* FROM water_supply w JOIN spelling s ON s.raw = w.certno AND s.id IS NOT NULL WHERE NOT w.deleted;
+INSERT INTO expected
+SELECT 'R45', w.id, w.supply_no, 'orange', 'water', 'task', NULL
+FROM water w
+WHERE w.grade = '不安全' AND w.id IN (SELECT id FROM tier_now) AND w.id NOT IN (SELECT id FROM dead)
+  AND NOT EXISTS (SELECT 1 FROM water o WHERE o.id = w.id AND (o.repair_date >= w.assess_date
+                  OR (o.grade <> '不安全' AND o.assess_date >= w.assess_date)));
+
+-- R46: 低保, able to work by registration, or by age and certificate, whose newest answer is yes, and no support runs.
+INSERT INTO expected
+WITH told AS (
+    SELECT s.id, i.* FROM industry_support i JOIN spelling s ON s.raw = i.certno AND s.id IS NOT NULL WHERE NOT i.deleted
+), answer AS (
+    SELECT id, willing FROM told WHERE willing IS NOT NULL AND ask_date IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY ask_date DESC, reg_no DESC) = 1
+)
+SELECT 'R46', a.id, 'industry', 'yellow', 'agriculture', 'task', NULL
+FROM answer a CROSS JOIN clock
+WHERE a.willing AND a.id IN (SELECT id FROM entry WHERE in_force AND tier = 'dibao') AND a.id NOT IN (SELECT id FROM dead)
+  AND (a.id IN (SELECT id FROM at_work WHERE able)
+    OR (years(a.id, today) BETWEEN 16 AND 59 AND a.id NOT IN (SELECT id FROM valid_card
+        WHERE (category IN (5, 6) AND grade <= 3) OR (category = 4 AND grade <= 2) OR (category = 1 AND grade = 1))))
+  AND a.id NOT IN (SELECT id FROM told WHERE kind <> '无' AND start_date <= today AND (end_date IS NULL OR end_date > today));
+
 -- R28, R33: a 低保 household with somebody able to work and nobody in work; the head of one on the roster died.
 INSERT INTO expected
 SELECT 'R28', household_no, 'work', 'orange', 'civil', 'alert', NULL
@@ -563,4 +589,8 @@ UNION ALL SELECT 'employment.status', reg_no FROM job_status JOIN spelling ON ra
 UNION ALL SELECT 'housing.appraisal', appraisal_no FROM house_appraisal JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'housing.tenancy', reg_no FROM tenancy JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'water.supply', supply_no FROM water_supply JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'agriculture.support', reg_no FROM industry_support JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted;

@@ -23,6 +23,8 @@ BAD_ROWS = {
     "job_status": 10,
     "house_appraisal": 6,
     "tenancy": 6,
+    "water_supply": 6,
+    "industry_support": 6,
 }
 
 Frames = dict[str, pl.DataFrame]
@@ -40,6 +42,8 @@ ID_COLUMN = {
     "job_status": "certno",
     "house_appraisal": "certno",
     "tenancy": "certno",
+    "water_supply": "certno",
+    "industry_support": "certno",
 }
 KEY = {
     "setl_d": ("setl_id", "S"),
@@ -54,6 +58,8 @@ KEY = {
     "job_status": ("reg_no", "J"),
     "house_appraisal": ("appraisal_no", "F"),
     "tenancy": ("reg_no", "Z"),
+    "water_supply": ("supply_no", "W"),
+    "industry_support": ("reg_no", "N"),
 }
 
 

@@ -1,4 +1,7 @@
-"""Tables of the education, employment and housing bureaus, and checks of means. Shares are this demo's own."""
+"""Tables of the education, employment, housing, water and agriculture bureaus, and checks of means.
+
+Shares are this demo's own.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,15 @@ def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
     """Who is on the roster is known to these departments too; of the others, some."""
     listed = folk["person"].is_in(on_roster(roster).implode())
     free = folk.with_columns(listed.alias("listed")).filter(~pl.col("reserved"))
+    apart = rng.spawn(1)[0]  # so that what chance brings else stays as it is
     return {
         "student": _students(free, today, rng),
         "job_status": _jobs(free, today, rng),
         "house_appraisal": _houses(free, today, rng),
         "means_check": _checks(free, today, rng),
         "tenancy": _tenancies(free, today, rng),
+        "water_supply": _supplies(free, today, apart),
+        "industry_support": _wishes(free, today, apart),
     }
 
 
@@ -119,4 +125,31 @@ def _tenancies(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.
         pl.when(begun & pl.Series(rng.random(n) < 0.2))
         .then(back(today, rng.integers(-200, 200, n)))
         .alias("support_until"),
+    )
+
+
+def _supplies(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    asked = _some(folk.filter("head"), 0.3, 0.01, rng)
+    n = asked.height
+    repaired = rng.random(n) < 0.3
+    return asked.select(
+        "person",
+        pl.Series("grade", rng.choice(["安全", "基本安全", "不安全"], size=n, p=[0.7, 0.2, 0.1])),
+        back(today, rng.integers(1, 900, n)).alias("assess_date"),
+        pl.when(pl.Series(repaired)).then(back(today, rng.integers(0, 900, n))).alias("repair_date"),
+    )
+
+
+def _wishes(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    asked = _some(folk.filter(pl.col("age").is_between(16, 64)), 0.2, 0.005, rng)
+    n = asked.height
+    kind = rng.choice(["种植", "养殖", "加工", "服务", "入股分红", "无"], size=n, p=[0.2, 0.2, 0.1, 0.05, 0.05, 0.4])
+    begun = pl.Series(kind != "无")
+    return asked.select(
+        "person",
+        pl.when(pl.Series(rng.random(n) < 0.9)).then(pl.Series(rng.random(n) < 0.7)).alias("willing"),
+        back(today, rng.integers(1, 700, n)).alias("ask_date"),
+        pl.Series("kind", kind),
+        pl.when(begun).then(back(today, rng.integers(0, 800, n))).alias("start_date"),
+        pl.when(begun & pl.Series(rng.random(n) < 0.2)).then(back(today, rng.integers(-200, 200, n))).alias("end_date"),
     )

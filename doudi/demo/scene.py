@@ -97,6 +97,20 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "support_from": pl.Date,
         "support_until": pl.Date,
     },
+    "water_supply": {
+        "person": pl.Int64,
+        "grade": pl.String,
+        "assess_date": pl.Date,
+        "repair_date": pl.Date,
+    },
+    "industry_support": {
+        "person": pl.Int64,
+        "willing": pl.Boolean,
+        "ask_date": pl.Date,
+        "kind": pl.String,
+        "start_date": pl.Date,
+        "end_date": pl.Date,
+    },
     "means_check": {
         "person": pl.Int64,
         "finding": pl.String,
@@ -321,6 +335,42 @@ class Scene:
                 "support_from": None if since is None else self.day(since),
                 "support_until": None if until is None else self.day(until),
             },
+        )
+
+    def water(self, tier: str, grade: str, person: int, *, back: int = 30, repaired: int | None = None) -> int:
+        return self._row(
+            "water_supply",
+            tier,
+            {
+                "grade": grade,
+                "assess_date": self.day(back),
+                "repair_date": None if repaired is None else self.day(repaired),
+            },
+            person,
+        )
+
+    def wish(
+        self,
+        tier: str,
+        willing: bool | None,
+        person: int,
+        *,
+        asked: int = 30,
+        kind: str = "无",
+        since: int | None = None,
+        until: int | None = None,
+    ) -> int:
+        return self._row(
+            "industry_support",
+            tier,
+            {
+                "willing": willing,
+                "ask_date": self.day(asked),
+                "kind": kind,
+                "start_date": None if since is None else self.day(since),
+                "end_date": None if until is None else self.day(until),
+            },
+            person,
         )
 
     def check(

@@ -27,6 +27,8 @@ ROLES: tuple[tuple[str, Role, str, str, str], ...] = (
     ("county", "county", "civil", "990101", "县民政局"),
     ("medical", "department", "medical", "990101", "医保联络员"),
     ("disability", "department", "disability", "990101", "残联联络员"),
+    ("water", "department", "water", "990101", "水利联络员"),
+    ("agriculture", "department", "agriculture", "990101", "农业农村联络员"),
     ("auditor", "auditor", "civil", "", "审计"),
 )
 

@@ -67,6 +67,8 @@ SILENCED_BY_DEATH = {
         "R42",
         "R43",
         "R44",
+        "R45",
+        "R46",
     ),
 }
 INCOME = 2_311_900
@@ -86,6 +88,8 @@ PLACES = [
     "housing.appraisal",
     "civil.check",
     "housing.tenancy",
+    "water.supply",
+    "agriculture.support",
 ]
 LATE_DAYS = 31
 JIANCE_ABOLISHED = date(2031, 1, 1)
@@ -486,7 +490,7 @@ def rows_of(p: Person) -> dict[Key, Row]:
             ("yellow", tuple(sorted(then))),
         )
     found |= of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
-    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p) | of_ages(p)
+    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p) | of_ages(p) | of_water_and_wishes(p)
 
 
 def no(value: bool | None) -> bool | None:
@@ -799,7 +803,47 @@ def of_checks(p: Person) -> dict[Key, Row]:
             bool(p.on_roster),
             past,
             False,
-            ("yellow", income),
+            ("yellow", income, newest_water(p)),
+        )
+    return found
+
+
+def newest_water(p: Person) -> str | None:
+    """The grade that the newest appraisal of drinking water gives, of those that give one."""
+    graded = [w for w in p.hub.of("water.supply", p.key) if w["grade"] is not None]
+    newest = max(graded, key=lambda w: (w["assessed_on"] or date.min, w["record_id"]), default=None)
+    return newest["grade"] if newest else None
+
+
+def of_water_and_wishes(p: Person) -> dict[Key, Row]:
+    """What is said of an appraisal of drinking water, and of a wish for industry support."""
+    found: dict[Key, Row] = {}
+    water = p.hub.of("water.supply", p.key)
+    past = bool(p.deaths) or not p.tier
+    for w in water:
+        day = w["assessed_on"]
+        safe = day is not None and any(
+            (o["grade"] in ("safe", "basic") and o["assessed_on"] is not None and o["assessed_on"] >= day)
+            or (o["repaired_on"] is not None and o["repaired_on"] >= day)
+            for o in water
+        )
+        unsafe = None if w["grade"] is None else w["grade"] == "unsafe"
+        found["R45", p.key, w["record_id"]] = Row(
+            both(unsafe, not past, not safe), safe, past, False, ("orange", w["grade"])
+        )
+    said = p.hub.of("agriculture.support", p.key)
+    if said:
+        answers = sorted(
+            (a["asked_on"], a["record_id"], a["willing"])
+            for a in said
+            if a["willing"] is not None and a["asked_on"] is not None
+        )
+        day, _, willing = answers[-1] if answers else (None, None, None)
+        runs = any(a["kind"] not in (None, "none") and within(a["start_on"], a["end_on"], p.today) for a in said)
+        needs = both(willing, either(p.able, no(p.incapable)), "dibao" in p.tiers)
+        past = bool(p.deaths) or needs is False
+        found["R46", p.key, "industry"] = Row(
+            both(needs, not p.deaths, not runs), runs, past, False, ("yellow", day.isoformat() if day else None)
         )
     return found
 

@@ -154,6 +154,8 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "support_from": pick([None, *PAST]),
                 "support_until": pick(ENDS),
             }
+        case "water.supply" | "agriculture.support":
+            return registered(topic, pick)
         case "civil.check":
             return {
                 "finding": pick([None, "none", "vehicle"]),
@@ -165,6 +167,23 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
             }
     events = ["death", "death", "custody", "moved_out", "accident", "disaster", "moved"]
     return {"event": pick(events), "event_on": pick(PAST)}
+
+
+def registered(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    """Fields of the registers of water and of industry support."""
+    if topic == "water.supply":
+        return {
+            "grade": pick([None, "safe", "basic", "unsafe", "unsafe"]),
+            "assessed_on": pick([None, *PAST]),
+            "repaired_on": pick([None, None, *PAST]),
+        }
+    return {
+        "willing": pick([None, True, True, False]),
+        "asked_on": pick([None, *PAST]),
+        "kind": pick([None, "none", "breeding"]),
+        "start_on": pick([None, *PAST]),
+        "end_on": pick(ENDS),
+    }
 
 
 def record(chance: random.Random, by: int) -> dict[str, Any]:
@@ -397,7 +416,9 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R29": lambda e: (e["refusals"],),
                 "R30": lambda e: (e["wage_fen"],),
                 "R31": lambda e: (e["days_in_status"],),
-                "R39": lambda e: (e["income_month_fen"],),
+                "R39": lambda e: (e["income_month_fen"], e["water_grade"]),
+                "R45": lambda e: (e["water_grade"],),
+                "R46": lambda e: (e["asked_on"],),
                 "R16": lambda e: (e["benefit_kind"],),
                 "R35": lambda e: (e["incident"],),
                 "R37": lambda e: (e["self_pay_fen"],),
@@ -440,7 +461,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (0, 24, 62, 65, *range(MOST_STORIES)):  # the first together reach all, while the stories are these
+    for seed in (6, 9, 24, 29, 35, *range(MOST_STORIES)):  # the first together reach all, while the stories are these
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
         if {rule for rule, _ in seen} == BOOK.rules.keys():
             break

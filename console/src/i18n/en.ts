@@ -107,6 +107,8 @@ export const en: Record<Key, string> = {
   'department.education': 'Education',
   'department.housing': 'Housing',
   'department.employment': 'Employment',
+  'department.water': 'Water',
+  'department.agriculture': 'Agriculture and rural affairs',
 
   'subject.person': 'Person',
   'subject.household': 'Household',

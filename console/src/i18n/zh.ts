@@ -104,6 +104,8 @@ export const zh = {
   'department.education': '教育',
   'department.housing': '住建',
   'department.employment': '人社',
+  'department.water': '水利',
+  'department.agriculture': '农业农村',
 
   'subject.person': '个人',
   'subject.household': '家庭',

@@ -60,6 +60,10 @@ with said as (
     union all
     select 13, person_key, division, occurred_at, record_id, null, null, null, null, null, null from tenancy
     union all
+    select 15, person_key, division, occurred_at, record_id, null, null, null, null, null, null from water
+    union all
+    select 16, person_key, division, occurred_at, record_id, null, null, null, null, null, null from wish
+    union all
     select 14, person_key, '', null, null, tier, null, null, null, null, null from guardian
 ), folded as (
     -- No FILTER: each would have DuckDB keep a copy of all columns beside the aggregate. Lists leave NULL out.

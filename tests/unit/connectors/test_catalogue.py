@@ -49,7 +49,9 @@ def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
 
 
 def test_unknown_department_and_file() -> None:
-    with pytest.raises(ConfigError, match="civil, disability, education, employment, housing, medical, vital"):
+    with pytest.raises(
+        ConfigError, match="agriculture, civil, disability, education, employment, housing, medical, vital, water"
+    ):
         load("tax")
     with pytest.raises(ConfigError, match="cannot be read"):
         load("civil", Path("nowhere.yaml"))

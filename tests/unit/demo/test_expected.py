@@ -658,6 +658,67 @@ def test_who_has_no_home_or_a_crowded_one() -> None:
     assert [r[1] for r in standing(found, "R25")] == [ids[0], ids[2], ids[5]]
 
 
+def supply(who: str, grade: str, day: str = "2026-05-01", **more: Any) -> dict[str, Any]:
+    start = {"supply_no": f"W{who}{grade}{day}", "certno": who, "grade": grade, "assess_date": date.fromisoformat(day)}
+    return {**start, "deleted": False, **more}
+
+
+def test_whose_water_is_unsafe() -> None:
+    ids = MANY[:8]
+    found = tables(
+        low_income_member=[entry(i, "qita" if i == ids[1] else "dibao") for i in ids[:7]],
+        life_event=[death(ids[6], "2026-11-01")],
+        water_supply=[
+            supply(ids[0], "基本安全"),
+            supply(ids[1], "不安全"),
+            supply(ids[2], "不安全", repair_date=date(2026, 5, 1)),
+            supply(ids[3], "不安全", repair_date=date(2026, 4, 30)),
+            supply(ids[4], "不安全"),
+            supply(ids[4], "安全"),
+            supply(ids[5], "不安全"),
+            supply(ids[5], "安全", "2026-04-30"),
+            supply(ids[6], "不安全"),
+            supply(ids[7], "不安全"),
+        ],
+    )
+    assert [r[1] for r in standing(found, "R45")] == [ids[1], ids[3], ids[5]]
+    assert standing(found, "R45")[0] == ("R45", ids[1], f"W{ids[1]}不安全2026-05-01", "orange", None)
+
+
+def wish(who: str, willing: bool | None, day: str | None = "2026-05-01", **more: Any) -> dict[str, Any]:
+    start = {"reg_no": f"N{who}{day}", "certno": who, "willing": willing, "ask_date": day and date.fromisoformat(day)}
+    return {**start, "kind": "无", "deleted": False, **more}
+
+
+def test_who_is_able_and_willing_and_without_industry_support() -> None:
+    ids = MANY[:8]
+    sixty, nearly = "990101196611220010", "990101196611230017"
+    old, fit = (n[:17] + check_digit(n) for n in (sixty, nearly))
+    runs = {"kind": "养殖", "start_date": date(2026, 11, 22)}
+    found = tables(
+        low_income_member=[entry(i, "bianyuan" if i == ids[1] else "dibao") for i in (*ids, old, fit, A)],
+        disabled_card=[card(ids[2], 4, 2), card(ids[3], 4, 3)],
+        job_status=[job(A, "unemployed", "2026-11-01")],
+        industry_support=[
+            wish(ids[0], True),
+            wish(ids[1], True),
+            wish(ids[2], True),
+            wish(ids[3], True),
+            wish(ids[4], True),
+            wish(ids[4], False, "2026-05-02"),
+            wish(ids[4], None, "2026-05-03"),
+            wish(ids[5], True, None),
+            wish(ids[6], True, **runs),
+            wish(ids[7], True),
+            wish(ids[7], None, None, **runs, end_date=date(2026, 11, 22)),
+            wish(old, True),
+            wish(fit, True),
+            wish(A, True),
+        ],
+    )
+    assert [r[1] for r in standing(found, "R46")] == sorted([ids[0], ids[3], ids[7], fit, A])
+
+
 def test_houses_and_checks_of_means() -> None:
     found = tables(
         low_income_member=[entry(A, "dibao"), entry(B, "jiance"), entry(C, "bianyuan")],

@@ -1,0 +1,1 @@
+"""Bureau of agriculture and rural affairs 农业农村局."""

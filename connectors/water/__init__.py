@@ -1,0 +1,1 @@
+"""Water bureau 水利局."""

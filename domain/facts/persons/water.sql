@@ -1,0 +1,3 @@
+-- Appraisals of drinking water (water.supply).
+select {envelope}, grade, assessed_on, repaired_on
+from {water.supply}
