@@ -17,6 +17,7 @@ from gateway.errors import Problem
 from gateway.explain import Explainer
 from gateway.identity import Identities
 from gateway.orders import Orders
+from gateway.sheets import Sheets
 from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import User
@@ -38,6 +39,7 @@ class Hub:
     explainer: Explainer
     feed: Feed
     asking: Asking
+    sheets: Sheets
     divisions: dict[str, str] = field(default_factory=dict)
 
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:
