@@ -107,6 +107,19 @@ class Parameter(Strict):
         """SQL of the key of the value in force, under the name that the decision gives it."""
         return self._case(tier, lambda value, of: f"'{value.key(name, of)}'")
 
+    def in_force(self, division: str, day: date, tier: str = "") -> Value:
+        """The value for a place, a day and (``by_tier``) a tier. Raises LookupError where none is in force yet."""
+        values = [
+            v
+            for v in self.values
+            if division.startswith(v.region)
+            and v.from_ <= day
+            and (not self.by_tier or (tier or OFF_ROSTER) in v.tiers)
+        ]
+        if not values:
+            raise LookupError(f"{self.id}: no value for {day}; the book's law begins on {LAW_FROM}")
+        return max(values, key=lambda v: (len(v.region), v.from_))
+
     def authorities(self, name: str) -> dict[str, str]:
         """Key to JSON member ("name": {…}) of every value, under the name that a decision gives it."""
         return {

@@ -2,6 +2,7 @@
 
 explain: why a condition stands, and whether what is said of it follows from the records as they are.
 why_not: which conditions of a rule fail, and of which nobody can say. Both by the SQL that decides.
+members: who lives in a household, as far as its income sheet begins with it (age, ability); about no rule.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Connection = duckdb.DuckDBPyConnection
 
 LIFE = timedelta(minutes=1)
 """Nobody waits longer for an answer."""
-KINDS = ("explain", "why_not")
+KINDS = ("explain", "why_not", "members")
 _NAME = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\('(?P<tier>[a-z]*)'\))?|'(?P<value>\w*)'")
 """What a rule's text names: a fact, a parameter, perhaps of a tier, or a literal value."""
 _SIGNS = {
@@ -73,6 +74,8 @@ def answer(con: Connection, stage: Stage, question: Mapping[str, Any], division_
         return _no("no_day", "尚无日期，请先启动时钟", "no day has begun yet; start the clock (doudi watch)")
     if not _known(con, stage, question["subject_key"]):
         return _no("unknown_subject", "没有该对象的任何记录", "no record of this subject is kept; check the key")
+    if question["kind"] == "members":
+        return Reply({"members": members(con, stage, question["subject_key"], division_default)})
     compiled, day = stage.compiled[question["rule"]], question["day"]
     if question["kind"] == "explain":
         return Reply(explain(con, stage, compiled, question["subject_key"], question["episode"], division_default))
@@ -89,6 +92,8 @@ def _refused(stage: Screening, question: Mapping[str, Any]) -> Reply | None:
     if kind not in KINDS:
         known = " / ".join(KINDS)
         return _no("unknown_kind", f"没有这种问题，可用 {known}", f"no such question; ask {known}")
+    if kind == "members":
+        return None if question["subject_kind"] == "household" else _of_a_household()
     if rule not in stage.book.rules:
         near = meant(rule, stage.book.rules)
         return _no("unknown_rule", "没有该规则", f"no rule of this name is in force{near}")
@@ -101,6 +106,10 @@ def _refused(stage: Screening, question: Mapping[str, Any]) -> Reply | None:
             f"rule {rule} is about a {titles[1]}; ask with the key of a {titles[1]}",
         )
     return None
+
+
+def _of_a_household() -> Reply:
+    return _no("wrong_subject", "成员是家庭的，请给出家庭的标识", "members are a household's; ask with its key")
 
 
 def _known(con: Connection, stage: Screening, subject: str) -> bool:
@@ -186,6 +195,20 @@ def _about(rule: Rule, stage: Screening, subject: str, day: date | None) -> dict
         "as_of": day.isoformat() if day else None,
         "legal": [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources],
     }
+
+
+# ---------------------------------------------------------------------- members
+
+
+def members(con: Connection, stage: Screening, household: str, division_default: str = "") -> list[dict[str, Any]]:
+    """The living members, the head first: person_key, head, years (full; None unknown), incapable (None unknown)."""
+    with stage.facts_of(con, [household], division_default):
+        found = con.execute(
+            "select person_key, head, years, incapable from member where household_key = ? and alive "
+            "order by head desc nulls last, person_key",
+            [household],
+        ).fetchall()
+    return [dict(zip(("person_key", "head", "years", "incapable"), row, strict=True)) for row in found]
 
 
 # ---------------------------------------------------------------------- why not

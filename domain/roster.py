@@ -82,6 +82,66 @@ def counts(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
     )
 
 
+# ---------------------------------------------------------------------- re-certification
+
+
+OVERDUE: Final = "overdue"
+UNDATED: Final = "undated"
+
+
+def calendar(trial: Trial, on: date, until: date) -> pl.DataFrame:
+    """Which entries in force on a day are to be re-certified when, to the day ``until``: overdue ones first, by day.
+
+    Columns: person_key, tier, entry (record_id), division, why, last (re-certified; null: never), due_on, month.
+    Why: period (R30V: so many days after the last, by the law of the day asked at the entry's place) or taper (R30T:
+    not re-checked in the days before its taper ends, due by that end). Month: overdue (due before the day asked),
+    YYYY-MM, or undated: without a day of re-certification nobody can say, and due_on is null. A person has as many
+    rows as entries and reasons. Leaves the trial to be told a day before it is asked anything else.
+    """
+    stage, con, parameters = trial.stages[0], trial.connections[0], trial.book.parameters
+    for statement in facts.macros(on.isoformat(), [], trial.book.tier_kept):
+        con.execute(statement)
+    entry = next(fact for fact in stage.facts if fact.name == "entry")
+    everybody = f"select person_key from {stage.kept[ROSTER].table}"
+    period, notice = parameters["recertify_days"].value_sql("tier"), parameters["taper_notice_days"].value_sql("tier")
+    return con.execute(
+        f"""
+        with held as (
+            select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
+                   verified_on, taper_until, as_of() as law_on
+            from ({entry.over(stage.kept, everybody, trial.division_default)}) where in_force
+        ), due as (
+            select *, 'period' as why, verified_on + ({period})::integer as due_on from held
+            union all
+            select *, 'taper' as why, taper_until as due_on from held
+            where taper_until is not null and not coalesce(taper_until - verified_on <= ({notice}), false)
+        )
+        select person_key, tier, entry, division, why, verified_on as last, due_on,
+               case when due_on is null then '{UNDATED}' when due_on < as_of() then '{OVERDUE}'
+                    else strftime(due_on, '%Y-%m') end as month
+        from due where due_on is null or due_on <= ?
+        order by due_on nulls last, person_key, tier_place(tier), entry, why""",
+        [trial.division_default, until],
+    ).pl()
+
+
+def due(rows: pl.DataFrame) -> list[tuple[str, str, str, int]]:
+    """Entries to be re-certified by month, tier and town of a ``calendar``: overdue first, undated last."""
+    place = {OVERDUE: 0, UNDATED: 2}
+    return (
+        rows.unique(["person_key", "entry", "month"])
+        .group_by("month", "tier", pl.col("division").str.slice(0, 9).alias("town"))
+        .len()
+        .sort(
+            pl.col("month").replace_strict(place, default=1, return_dtype=pl.Int8),
+            "month",
+            pl.col("tier").replace_strict({t: n for n, t in enumerate(TIERS)}, return_dtype=pl.Int8),
+            "town",
+        )
+        .rows()
+    )
+
+
 # ---------------------------------------------------------------------- reclassification
 
 

@@ -26,6 +26,7 @@ _KEY: Final = bytes(32)
 """Under which files are read: keys stay in memory, and equal files give equal answers."""
 COLUMNS: Final = ("person", "tier", "entry", "division", "from", "to", "status", "standing", "published_at")
 POSITION: Final = ("lane", "partition", "offset")
+DUE: Final = ("month", "due_on", "person", "tier", "entry", "division", "why", "last")
 MEMBER: Final = ("person", "division", "entry", "since", "new_tier", "basis", "rules", "reason_zh", "reason_en")
 
 
@@ -172,6 +173,17 @@ def on_day(
         return _named(_within(roster.history(trial, on), division), source.names)
 
 
+def calendar(
+    source: Source, on: date, until: date, book: RuleBook, region: str = "", division: str = ""
+) -> pl.DataFrame:
+    """Which entries are to be re-certified when (see ``domain.roster.calendar``) with column person, in places whose
+    code begins with ``division``. Raises BadSource."""
+    with closing(Trial(book, region)) as trial:
+        _give(trial, source.frames((roster.ROSTER,), None))
+        rows = _within(roster.calendar(trial, on, until), division)
+    return rows.with_columns(person=pl.col("person_key").replace(source.names))
+
+
 def reclassified(
     source: Source, on: date, book: RuleBook, region: str = "", division: str = ""
 ) -> list[tuple[str, roster.Member]]:
@@ -227,6 +239,11 @@ def _named(rows: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
 def write_rows(path: Path, rows: pl.DataFrame) -> None:
     """The day's roster as CSV, one line a person and tier. Raises BadSource."""
     _write(path, (*COLUMNS, *POSITION), rows.select(*COLUMNS, *POSITION).iter_rows())
+
+
+def write_due(path: Path, rows: pl.DataFrame) -> None:
+    """The calendar as CSV, one line an entry and reason, overdue ones first. Raises BadSource."""
+    _write(path, DUE, rows.select(DUE).iter_rows())
 
 
 def write_members(path: Path, found: Iterable[tuple[str, roster.Member]]) -> None:

@@ -55,6 +55,11 @@ def acts(actor: Actor, case: Mapping[str, Any]) -> bool:
     return may_act(actor, str(case["kind"]), str(case["department"]), str(case["division"]))
 
 
+def checks(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether the user may fill in an income sheet: civil staff on an alert within scope, closed ones included."""
+    return case["kind"] == "alert" and acts(actor, case)
+
+
 def asks(actor: Actor) -> bool:
     """Whether the user may ask of any rule: its answer shows facts of other departments."""
     return actor.role != "department"

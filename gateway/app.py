@@ -27,7 +27,9 @@ from gateway.hub import Hub
 from gateway.identity import Identities
 from gateway.orders import Orders
 from gateway.outgoing import KafkaOutgoing, Outgoing
-from gateway.routes import cases, catalogue, health, questions, sign_in, stream
+from gateway.routes import cases, catalogue, health, questions, sheets, sign_in, stream
+from gateway.sheets import TOPIC as CHECK
+from gateway.sheets import Sheets
 from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import Users
@@ -67,6 +69,7 @@ def create_app(
         feed=Feed(client, keys),
         asking=asking,
         divisions=divisions.load(settings.divisions),
+        sheets=Sheets(client, keys, outgoing, asking),
     )
 
     @asynccontextmanager
@@ -93,6 +96,7 @@ def create_app(
         cases.commands,
         questions.router_of("alert"),
         questions.router_of("task"),
+        sheets.router,
         stream.router,
         catalogue.router,
         health.router,
@@ -153,7 +157,7 @@ def serve(settings: Settings) -> None:
         registry,
         producer(settings, linger_ms=0, message_timeout_ms=5_000, queue_buffering_max_messages=10_000),
     )
-    for topic in ("hub.command", "hub.audit", QUESTION):
+    for topic in ("hub.command", "hub.audit", QUESTION, CHECK):
         registry.id_of(topic)
     client = connect(settings)
     asking = KafkaAsking(settings, registry)

@@ -93,6 +93,27 @@ TABLE: dict[str, Line] = {
         "Idempotency-Key 已用于其他事项｜This Idempotency-Key was used for another case",
         "换一个新的｜Use a new one",
     ),
+    "no_authorisation": Line(
+        422,
+        "没有授权，不得核对｜No check without an authorisation",
+        "填写家庭核对授权书编号｜Give the number of the household's authorisation on file",
+    ),
+    "bad_authorisation": Line(
+        422,
+        "授权书编号不正确｜This is not the number of an authorisation",
+        "只用字母、数字、._-，最多32位，不得填写证件号码或电话｜"
+        "Letters, digits and ._- only, 32 at most; never an ID or telephone number",
+    ),
+    "sheet_incomplete": Line(
+        422,
+        "收入尚未填全，不能保存｜Income is not filled in completely, so the sheet cannot be saved",
+        "填写每名成员的收入，确无收入的勾选“无收入”｜Fill in each member's income, or say that there is none",
+    ),
+    "sheet_conflict": Line(
+        409,
+        "该授权的核算表已被他人保存｜Somebody has saved a sheet under this authorisation meanwhile",
+        "核对后按新版本更正｜Look at it, then correct the version that stands",
+    ),
     "unavailable": Line(
         503,
         "服务暂时不可用｜Not available just now",

@@ -18,6 +18,7 @@ from gateway.errors import Problem
 from gateway.explain import Explainer
 from gateway.identity import Identities
 from gateway.orders import Orders
+from gateway.sheets import Sheets
 from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import User
@@ -40,6 +41,7 @@ class Hub:
     feed: Feed
     asking: Asking
     divisions: Divisions
+    sheets: Sheets
 
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:
         """The case's document, or Problem not_found where it is another kind or outside the user's scope."""

@@ -45,14 +45,14 @@ class Topic:
 BACKLOG = ".backlog"
 
 
-def _department(name: str, owner: str, purpose: str) -> Topic:
+def _department(name: str, owner: str, purpose: str, also: str = "") -> Topic:
     return Topic(
         name,
         name,
         "department",
         "person_key",
         owner,
-        f"connector of {owner}",
+        f"connector of {owner}{also}",
         "state",
         "forever",
         purpose,
@@ -81,7 +81,7 @@ DEPARTMENT_TOPICS = (
     _department("civil.roster", "civil", "The low-income roster, six tiers, with history"),
     _department("civil.household", "civil", "Who belongs to which household"),
     _department("civil.benefit", "civil", "Benefits granted, paid and stopped"),
-    _department("civil.check", "civil", "Results of checks of means, with their authorisation"),
+    _department("civil.check", "civil", "Results of checks of means, with their authorisation", ", gateway"),
     _department("education.enrolment", "education", "Pupils and students, with absence and aid"),
     _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
     _department("housing.appraisal", "housing", "Safety appraisals of houses"),

@@ -28,7 +28,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of whom, as in hub.question. ``kind``: explain or why_not."""
+    """What is asked of whom, as in hub.question. ``kind``: explain, why_not or members (of a household; no rule)."""
 
     kind: str
     subject_kind: str

@@ -92,6 +92,14 @@ class RedisKeys:
         """The gateway's own: a single-use ticket for the stream."""
         return self._key("ticket", ticket_hash)
 
+    def sheet(self, record_id: str) -> str:
+        """The gateway's own: the version of an income sheet's record that it published last."""
+        return self._key("sheet", record_id)
+
+    def saved(self, command_id: str) -> str:
+        """The gateway's own: which version a request saved, and a digest of what; kept for a day."""
+        return self._key("saved", command_id)
+
     def attempts(self, who: str) -> str:
         """The gateway's own: failed sign-ins of a user or an address."""
         return self._key("attempts", who)

@@ -155,7 +155,8 @@ class Projector:
         While keys go, nothing is applied; the positions go last, and with them the hold.
         """
         keep = (self.keys.position, self.keys.hold)
-        own = (self.keys.ticket(""), self.keys.attempts(""), self.keys.metrics("", "")[:-1])
+        gateways = (self.keys.ticket(""), self.keys.attempts(""), self.keys.sheet(""), self.keys.saved(""))
+        own = (*gateways, self.keys.metrics("", "")[:-1])
         self.client.set(self.keys.hold, "1", ex=60)
         doomed: list[str] = []
         for raw in self.client.scan_iter(match=self.keys.everything, count=1000):

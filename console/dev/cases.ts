@@ -268,6 +268,7 @@ export function makeCase(n: number, shape: Shape, minutes: number, dueInDays: nu
     headline_zh: shape.headline[0],
     headline_en: shape.headline[1],
     conditions: [conditionOf(shape, opened)],
+    sheet: false,
     outcomes: shape.kind === 'alert' ? alertOutcomes : taskOutcomes,
     actions: ['sign', 'close'],
   }

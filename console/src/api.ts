@@ -116,6 +116,59 @@ export interface CaseDetail extends CaseSummary {
   conditions: Condition[]
   outcomes: Outcome[]
   actions: Action[]
+  sheet: boolean
+}
+
+export interface Labelled {
+  code: string
+  label_zh: string
+  label_en: string
+}
+
+export interface SheetStart {
+  asked: string
+  members: { age: number | null; ability: string | null }[]
+  kinds: Labelled[]
+  abilities: Labelled[]
+}
+
+export interface SheetBody {
+  sheet: object
+  authorisation: string
+}
+
+export interface SheetLine {
+  code: string
+  member: number
+  title_zh: string
+  title_en: string
+  formula: string
+  amount_fen: number | null
+  parameters: Threshold[]
+}
+
+export interface SheetFit {
+  tier: string
+  tier_zh: string
+  tier_en: string
+  holds: boolean | null
+  formula_zh: string
+  formula_en: string
+  parameters: Threshold[]
+  standard_fen: number | null
+}
+
+export interface Reckoned {
+  lines: SheetLine[]
+  fits: SheetFit[]
+  proposal: string
+  proposal_zh: string
+  proposal_en: string
+  income_year_fen: number | null
+  income_month_fen: number | null
+  after_rigid_month_fen: number | null
+  referred: boolean
+  version?: number
 }
 
 export interface CasePage {
@@ -288,6 +341,23 @@ export class Api {
     body: { outcome?: string } = {},
   ): Promise<CaseSummary | Pending> {
     return this.call<CaseSummary | Pending>(`/v1/${plural(kind)}/${encodeURIComponent(id)}/${action}`, {
+      method: 'POST',
+      body,
+      headers: { 'Idempotency-Key': key, 'If-Match': String(version) },
+    })
+  }
+
+  sheetStart(id: string): Promise<SheetStart> {
+    return this.call<SheetStart>(`/v1/alerts/${encodeURIComponent(id)}/sheet`)
+  }
+
+  sheetCompute(id: string, body: SheetBody): Promise<Reckoned> {
+    return this.call<Reckoned>(`/v1/alerts/${encodeURIComponent(id)}/sheet/compute`, { method: 'POST', body })
+  }
+
+  /** The key as in `command`; the version is the one that is to be corrected, 0 for a first sheet. */
+  sheetSave(id: string, body: SheetBody, version: number, key: string): Promise<Reckoned> {
+    return this.call<Reckoned>(`/v1/alerts/${encodeURIComponent(id)}/sheet`, {
       method: 'POST',
       body,
       headers: { 'Idempotency-Key': key, 'If-Match': String(version) },

@@ -5,6 +5,7 @@ import type { CaseKind } from './api'
 import CasePage from './pages/CasePage.vue'
 import InboxPage from './pages/InboxPage.vue'
 import MissingPage from './pages/MissingPage.vue'
+import SheetPage from './pages/SheetPage.vue'
 import SignInPage from './pages/SignInPage.vue'
 import { ending, kinds, user } from './session'
 
@@ -34,6 +35,12 @@ export const router = createRouter({
     { path: '/', redirect: home },
     { path: '/sign-in', component: SignInPage, meta: { open: true } },
     ...both,
+    {
+      path: `${pathOf('alert')}/:id/sheet`,
+      component: SheetPage,
+      props: (route: RouteLocationNormalized) => ({ id: String(route.params['id']) }),
+      meta: { kind: 'alert' },
+    },
     { path: '/:rest(.*)*', component: MissingPage, meta: { open: true } },
   ],
 })

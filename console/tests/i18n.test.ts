@@ -32,7 +32,7 @@ test('every text is used somewhere', () => {
     .map((f) => readFileSync(join('src', f), 'utf8'))
     .join('\n')
   const groups =
-    /^(role|tier|department|class|cause|subject|level|state|live|refusal|problem|identity|inbox|conflict)\./
+    /^(role|tier|department|class|cause|subject|level|state|live|finding|sheet\.rigid|sheet\.fit|refusal|problem|identity|inbox|conflict)\./
   const unused = Object.keys(zh).filter((key) => !source.includes(`'${key}'`) && !groups.test(key))
   expect(unused).toEqual([])
 })

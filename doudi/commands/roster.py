@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +29,13 @@ Division = Annotated[str, typer.Option(metavar="PREFIX", help="Only places whose
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        help="The roster on any day, reclassification, coverage of a duty.", invoke_without_command=True
+        help="The roster on any day, re-certification, reclassification, coverage of a duty.",
+        invoke_without_command=True,
     )
     group.callback()(roster)
     group.command()(reclassify)
     group.command()(coverage)
+    group.command()(calendar)
     app.add_typer(group, name="roster")
 
 
@@ -118,6 +120,35 @@ def coverage(
         typer.echo(
             f"{place.division or '合计 total'}\t{place.covered}\t{place.all}\t{share}\t{target}\t{place.unknown}"
         )
+
+
+def calendar(
+    on: On = None,
+    months: Annotated[int, typer.Option(min=1, max=36, help="So many calendar months, that of the day included")] = 3,
+    state: State = None,
+    records: Records = None,
+    out: Annotated[Path | None, typer.Option(help="CSV to write, one line an entry, overdue ones first")] = None,
+    division: Division = "",
+) -> None:
+    """Which entries are to be re-certified when: overdue ones, then by month, tier and town."""
+    from domain import roster as history  # noqa: PLC0415 - slow to import
+    from domain import rules  # noqa: PLC0415
+    from domain.tiers import TITLES  # noqa: PLC0415
+    from doudi import roster as rostered  # noqa: PLC0415
+
+    day = _day(on)
+    month = day.year * 12 + day.month - 1 + months
+    until = day.replace(year=month // 12, month=month % 12 + 1, day=1) - timedelta(days=1)
+    settings = Settings()
+    with _source(settings, state, records, day) as source:
+        rows = rostered.calendar(source, day, until, rules.load(settings.rules), settings.region, division)
+        _say_until(source)
+    if out:
+        rostered.write_due(out, rows)
+    for when, tier, town, entries in history.due(rows):
+        typer.echo(f"{when}\t{tier}\t{' / '.join(TITLES[tier])}\t{town}\t{entries}")
+    overdue, undated = (rows["month"].eq(name).sum() for name in (history.OVERDUE, history.UNDATED))
+    typer.echo(f"until={until} due={rows.height - undated} overdue={overdue} undated={undated}")
 
 
 def _day(on: datetime | None) -> date:

@@ -90,6 +90,18 @@ def test_without_a_row_the_needed_records_are_named() -> None:
     hub.close()
 
 
+def test_who_lives_in_a_household() -> None:
+    hub = played("R40", "两人年收入2.4万元")
+    question = {"kind": "members", "subject_kind": "household", "subject_key": "0-h1", "rule": "", "episode": ""}
+    con = hub.connections[1].cursor()
+    reply = questions.answer(con, hub.stages[1], question | {"day": None}, "")
+    con.close()
+    assert reply.problem == ""
+    assert [(m["person_key"], m["head"]) for m in reply.content["members"]] == [("0-A", True), ("0-B", False)]
+    assert asked(hub, "", kind="members").problem == "wrong_subject"
+    hub.close()
+
+
 @pytest.mark.parametrize(
     ("question", "problem"),
     [

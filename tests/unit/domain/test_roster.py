@@ -356,3 +356,81 @@ def test_counts_are_by_tier_in_their_order_and_by_town(trial: Trial) -> None:
     )
     rows: pl.DataFrame = roster.history(trial, date(2026, 6, 1))
     assert roster.counts(rows) == [("dibao", "990101001", 1), ("dibao", "990101002", 2), ("qita", "990101001", 1)]
+
+
+# ---------------------------------------------------------------------- re-certification
+
+DAY = date(2026, 6, 30)
+
+
+def due(trial: Trial, on: date = DAY, until: date = date(2026, 9, 30)) -> list[tuple[Any, ...]]:
+    return roster.calendar(trial, on, until).select("entry", "why", "month", "due_on").rows()
+
+
+def test_overdue_first_then_by_day_undated_last(trial: Trial) -> None:
+    given(
+        trial,
+        entry("A", "a1", "dibao", verified_on=date(2025, 8, 1)),  # 365 days
+        entry("B", "b1", "gangxing", verified_on=date(2026, 1, 30)),  # 183 days
+        entry("C", "c1", "dibao", verified_on=date(2025, 6, 29)),
+        entry("D", "d1", "dibao", verified_on=date(2025, 6, 30)),  # today
+        entry("E", "e1", "dibao"),
+        entry("F", "f1", "dibao", verified_on=date(2025, 10, 1)),  # the day after the span
+        entry("G", "g1", "dibao", verified_on=date(2025, 9, 30)),  # its last day
+        entry("H", "h1", "dibao", verified_on=date(2025, 1, 1), status="exited", end_on=date(2026, 6, 1)),
+        entry("I", "i1", "dibao", verified_on=date(2025, 1, 1), status="refused"),
+    )
+    assert due(trial) == [
+        ("c1", "period", "overdue", date(2026, 6, 29)),
+        ("d1", "period", "2026-06", date(2026, 6, 30)),
+        ("a1", "period", "2026-08", date(2026, 8, 1)),
+        ("b1", "period", "2026-08", date(2026, 8, 1)),
+        ("g1", "period", "2026-09", date(2026, 9, 30)),
+        ("e1", "period", "undated", None),
+    ]
+    rows = roster.calendar(trial, DAY, date(2026, 9, 30))
+    assert roster.due(rows) == [
+        ("overdue", "dibao", TOWN[:9], 1),
+        ("2026-06", "dibao", TOWN[:9], 1),
+        ("2026-08", "dibao", TOWN[:9], 1),
+        ("2026-08", "gangxing", TOWN[:9], 1),
+        ("2026-09", "dibao", TOWN[:9], 1),
+        ("undated", "dibao", TOWN[:9], 1),
+    ]
+
+
+def test_a_taper_is_rechecked_before_it_ends(trial: Trial) -> None:
+    left = {"status": "exited", "end_on": date(2026, 1, 1)}
+    given(
+        trial,
+        entry("A", "a1", "dibao", verified_on=date(2026, 6, 1), taper_until=date(2026, 8, 1), **left),
+        entry("B", "b1", "dibao", verified_on=date(2026, 7, 2), taper_until=date(2026, 8, 1), **left),  # 30 days before
+        entry("C", "c1", "dibao", verified_on=date(2026, 5, 1), taper_until=date(2026, 6, 1)),  # over, and still held
+        entry("D", "d1", "dibao", taper_until=date(2026, 7, 15), **left),
+    )
+    assert due(trial) == [
+        ("c1", "taper", "overdue", date(2026, 6, 1)),
+        ("d1", "taper", "2026-07", date(2026, 7, 15)),
+        ("a1", "taper", "2026-08", date(2026, 8, 1)),
+        ("d1", "period", "undated", None),
+    ]
+
+
+def test_the_calendar_says_when_the_rules_will(trial: Trial) -> None:
+    """On the day that the calendar names R30V stands, and the day before it does not; R30T stands on its own day."""
+    tiers = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
+    for n in range(36):
+        verified = None if n % 7 == 6 else date(2025, 5, 1) + timedelta(days=13 * n)
+        tapers = date(2026, 6, 15) + timedelta(days=5 * n) if n % 3 == 0 else None
+        given(trial, entry(f"P{n}", f"e{n}", tiers[n % 6], verified_on=verified, taper_until=tapers))
+    rows = roster.calendar(trial, DAY, date(2026, 12, 31)).filter(pl.col("due_on").is_not_null())
+    periods, tapers_ = (dict(rows.filter(why=why).select("entry", "due_on").rows()) for why in ("period", "taper"))
+    assert min(len(periods), len(tapers_)) > 5
+    days = sorted({d for d in periods.values() if d > DAY})[:6]
+    for day in sorted({d - timedelta(days=back) for d in days for back in (0, 1)} | {DAY}):
+        trial.tick(day)
+        trial.evaluate()
+        standing_ = trial.connections[0].execute("select rule, episode from verdict where holds").fetchall()
+        assert {e for r, e in standing_ if r == "R30V"} == {e for e, d in periods.items() if d <= day}, day
+        near = {e for e, d in tapers_.items() if d - day <= timedelta(days=30)}
+        assert {e for r, e in standing_ if r == "R30T"} & tapers_.keys() == near, day

@@ -100,6 +100,32 @@ def test_reclassification_of_files(tmp_path: Path) -> None:
     assert [r["person"] for r in lines(out)] == [THREE]
 
 
+def test_the_calendar_of_files(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out.csv"
+    write(
+        folder,
+        "civil.roster.csv",
+        "id_number,division,record_id,tier,status,start_on,verified_on",
+        f"{ONE},990101001001,E-1,dibao,active,2020-01-01,2025-01-02",
+        f"{TWO},990101002001,E-2,gangxing,active,2020-01-01,2026-01-31",
+        f"{THREE},990102001001,E-3,dibao,active,2020-01-01,",
+    )
+    asked = ("calendar", "--on", "2026-06-30", "--months", 2, "--records", folder, "--out", out)
+    result = invoke(*asked)
+    assert result.exit_code == 0, result.output
+    assert [(r["month"], r["due_on"], r["person"], r["why"]) for r in lines(out)] == [
+        ("overdue", "2026-01-02", ONE, "period"),
+        ("undated", "", THREE, "period"),
+    ]
+    assert "until=2026-07-31 due=1 overdue=1 undated=1" in result.output
+    result = invoke(*asked[:4], 3, *asked[5:], "--division", "990101002")
+    assert "2026-08\tgangxing\t" in result.output
+    assert "until=2026-08-31 due=1 overdue=0 undated=0" in result.output
+    across = invoke(*asked[:2], "2026-12-31", "--months", 1, *asked[5:])
+    assert "until=2026-12-31" in across.output
+    assert invoke(*asked[:4], 0, *asked[5:]).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -108,6 +134,8 @@ def test_reclassification_of_files(tmp_path: Path) -> None:
         (["--on", "2026-04-01", "--state", ".", "--records", "."], "--state / --records"),
         (["reclassify", "--on", "2026-04-01", "--records", "."], "--out"),
         (["reclassify", "--records", "."], "--on"),
+        (["calendar", "--records", "."], "--on"),
+        (["calendar", "--on", "2026-04-01"], "--state / --records"),
         (["--on", "April", "--records", "."], "--on"),
     ],
 )
