@@ -100,7 +100,7 @@ def build(
         positions=positions,
         slice_records=settings.slice_records,
         backlog_records=settings.backlog_records,
-        **(COLLECT if any(of(t).family != "hub" for t in topics) else {}),
+        **(COLLECT if any(of(t).lanes for t in topics) else {}),
     )
     channel = app.topic(*kafka_topics(settings, topics), key_serializer="raw", value_serializer="raw")
 

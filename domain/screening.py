@@ -200,12 +200,11 @@ class Screening:
 
     def _decide(self, con: Connection, stamp: Stamp, today: date, found: dict[str, list[pl.DataFrame]]) -> None:
         filled = self._facts(con, stamp.division_default)
-        known = self._known(con)
         said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
-        if (said or "verdict" in known) and difference.compare(con):
+        if (said or _speaks(con, "verdict", "subject")) and difference.compare(con):
             found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
-            if not view.drivers.isdisjoint(filled) or view.published in known:
+            if not view.drivers.isdisjoint(filled) or _speaks(con, view.published, view.of):
                 changed = view.publish(con, stamp, filled)
                 if changed is not None:
                     found[view.topic].append(changed)
@@ -235,16 +234,6 @@ class Screening:
             con.execute("rollback")
             if day is not None:
                 forget(con)
-
-    def _known(self, con: Connection) -> set[str]:
-        """Which of the tables of what was said and published speak of the ``subjects``."""
-        tables = {"verdict": "subject"} | {view.published: view.of for view in self.forwarded}
-        counts = ", ".join(
-            f"(select count(*) from {table} where {of} in (select subject from subjects))"
-            for table, of in tables.items()
-        )
-        (rows_of,) = run(con, f"select {counts}").fetchall()
-        return {table for table, rows in zip(tables, rows_of, strict=True) if rows}
 
     def _facts(self, con: Connection, division_default: str) -> set[str]:
         """Fill the facts of the ``subjects``; the names of those that have rows."""
@@ -326,3 +315,8 @@ class PersonStage(Screening):
 
 def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _speaks(con: Connection, table: str, of: str) -> bool:
+    """Whether a table of what was said or published speaks of any of the ``subjects``."""
+    return count(con, f"select count(*) from {table} where {of} in (select subject from subjects)") > 0
