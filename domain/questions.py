@@ -2,7 +2,7 @@
 
 explain: why a condition stands, and whether what is said of it follows from the records as they are.
 why_not: which conditions of a rule fail, and of which nobody can say. Both by the SQL that decides.
-members: who lives in a household, as far as its income sheet begins with it (age, ability); about no rule.
+members: who lives in a household, as far as its income sheet begins with it (unable to work); about no rule.
 """
 
 from __future__ import annotations
@@ -201,14 +201,14 @@ def _about(rule: Rule, stage: Screening, subject: str, day: date | None) -> dict
 
 
 def members(con: Connection, stage: Screening, household: str, division_default: str = "") -> list[dict[str, Any]]:
-    """The living members, the head first: person_key, head, years (full; None unknown), incapable (None unknown)."""
+    """The living members, the head first: person_key, head, incapable (None unknown)."""
     with stage.facts_of(con, [household], division_default):
         found = con.execute(
-            "select person_key, head, years, incapable from member where household_key = ? and alive "
+            "select person_key, head, incapable from member where household_key = ? and alive "
             "order by head desc nulls last, person_key",
             [household],
         ).fetchall()
-    return [dict(zip(("person_key", "head", "years", "incapable"), row, strict=True)) for row in found]
+    return [dict(zip(("person_key", "head", "incapable"), row, strict=True)) for row in found]
 
 
 # ---------------------------------------------------------------------- why not

@@ -127,7 +127,7 @@ export interface Labelled {
 
 export interface SheetStart {
   asked: string
-  members: { age: number | null; ability: string | null }[]
+  members: { ability: string | null }[]
   kinds: Labelled[]
   abilities: Labelled[]
 }

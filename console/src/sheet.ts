@@ -133,10 +133,10 @@ export class IncomeSheet {
     })
   }
 
-  addMember(years: number | null = null, ability: string | null = null): void {
+  addMember(ability: string | null = null, years = ''): void {
     this.form.members.push({
       id: ++this.ids,
-      age: years === null ? '' : String(years),
+      age: years,
       ability: ability ?? '',
       none: false,
       incomes: [],

@@ -22,7 +22,7 @@ const save = vi.fn<(id: string, body: SheetBody, version: number, key: string) =
 
 function filled(): IncomeSheet {
   const sheet = new IncomeSheet({ sheetCompute: compute, sheetSave: save }, 'a', '2026-06-01')
-  sheet.addMember(41, 'full')
+  sheet.addMember('full', '41')
   sheet.form.authorisation = 'SQ1'
   return sheet
 }

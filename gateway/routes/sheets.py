@@ -59,7 +59,7 @@ def _shown(found: Reckoned) -> dict[str, Any]:
 
 @router.get("")
 async def begin(hub: TheHub, user: SignedIn, case_id: str) -> dict[str, Any]:
-    """What the sheet begins with: the living members' age and inability to work, as far as known, and the kinds.
+    """What the sheet begins with: how many live there and who is known to be unable to work, and the kinds.
 
     ``asked``: answered, or the code of why the members are not known; the officer then fills them in.
     """
@@ -71,7 +71,7 @@ async def begin(hub: TheHub, user: SignedIn, case_id: str) -> dict[str, Any]:
         asked = problem.code
     return {
         "asked": asked,
-        "members": [{"age": m["years"], "ability": "none" if m["incapable"] else None} for m in members],
+        "members": [{"ability": "none" if m["incapable"] else None} for m in members],
         "kinds": [{"code": c, "label_zh": zh, "label_en": en} for c, (zh, en) in KINDS.items()],
         "abilities": [{"code": c, "label_zh": zh, "label_en": en} for c, (zh, en) in ABILITIES.items()],
     }

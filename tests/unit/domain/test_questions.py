@@ -97,6 +97,7 @@ def test_who_lives_in_a_household() -> None:
     reply = questions.answer(con, hub.stages[1], question | {"day": None}, "")
     con.close()
     assert reply.problem == ""
+    assert all(m.keys() == {"person_key", "head", "incapable"} for m in reply.content["members"])
     assert [(m["person_key"], m["head"]) for m in reply.content["members"]] == [("0-A", True), ("0-B", False)]
     assert asked(hub, "", kind="members").problem == "wrong_subject"
     hub.close()
