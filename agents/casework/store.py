@@ -11,12 +11,12 @@ from dataclasses import fields
 from datetime import date
 from typing import Any
 
-import duckdb
 import orjson
 import polars as pl
 
 from agents.state import PartitionState, Row
 from domain.cases import Answer, Case, CaseCondition, CaseEvent, Docket
+from domain.records import stream
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cases (case_id VARCHAR, group_key VARCHAR, joinable BOOLEAN, body BLOB);
@@ -195,8 +195,8 @@ class CaseStore:
         if len(keys) <= _FEW:
             marks = ",".join("?" * len(keys))
             return self._con.execute(f"{select} WHERE {column} IN ({marks})", list(keys)).fetchall()
-        with _registered(self._con, pl.DataFrame({column: list(keys)})):
-            return self._con.execute(f"{select} SEMI JOIN keys USING ({column})").fetchall()
+        wanted = stream(pl.DataFrame({column: list(keys)}))  # noqa: F841 - read by the SQL
+        return self._con.execute(f"{select} SEMI JOIN wanted USING ({column})").fetchall()
 
     def _delete(self, table: str, column: str, keys: list[str]) -> None:
         if not keys:
@@ -205,27 +205,14 @@ class CaseStore:
             marks = ",".join("?" * len(keys))
             self._con.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", keys)
             return
-        with _registered(self._con, pl.DataFrame({column: keys})):
-            self._con.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM keys)")
+        old = stream(pl.DataFrame({column: keys}))  # noqa: F841 - read by the SQL
+        self._con.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM old)")
 
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
         if frame.is_empty():
             return
-        with _registered(self._con, frame):
-            self._con.execute(f"INSERT INTO {table} SELECT * FROM keys")
-
-
-class _registered:  # noqa: N801 - reads as a statement
-    """A frame under the name ``keys`` for the length of one statement."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> None:
-        self._con, self._frame = con, frame
-
-    def __enter__(self) -> None:
-        self._con.register("keys", self._frame.to_arrow())
-
-    def __exit__(self, *_: object) -> None:
-        self._con.unregister("keys")
+        rows = stream(frame)  # noqa: F841 - read by the SQL
+        self._con.execute(f"INSERT INTO {table} SELECT * FROM rows")
 
 
 def event_row(event: CaseEvent) -> Event:
