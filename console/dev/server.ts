@@ -78,7 +78,9 @@ export class FakeGateway {
     if (path[0] === 'rules') {
       return ok(shapes.map((s) => ({ id: s.rule, title_zh: s.title[0], title_en: s.title[1], kind: s.kind })))
     }
-    if (path[0] === 'divisions') return ok(divisions)
+    if (path[0] === 'divisions') {
+      return ok(Object.entries(divisions).map(([code, name]) => ({ code, name, name_en: '' })))
+    }
     if (path[0] === 'commands') return this.commandStatus(path[1] ?? '')
     const kind: CaseKind = path[0] === 'tasks' ? 'task' : 'alert'
     if (!path[1]) return this.list(kind, url.searchParams, user)

@@ -204,9 +204,11 @@ export interface Rule extends RuleTitle {
   level: Level
 }
 
+/** `name` is Chinese and may be empty, `name_en` English and may be empty. */
 export interface Division {
   code: string
   name: string
+  name_en: string
 }
 
 export interface CaseEvent {
@@ -373,7 +375,7 @@ export class Api {
   }
 
   async divisions(prefix: string): Promise<Division[]> {
-    return divisionsOf(await this.call<unknown>('/v1/divisions', { query: { prefix: prefix || undefined } }))
+    return this.call<Division[]>('/v1/divisions', { query: { prefix: prefix || undefined } })
   }
 
   /** The response of the stream, for an EventSource that reads it with the token in a header. */
@@ -424,23 +426,6 @@ export class Api {
       clearTimeout(timer)
     }
   }
-}
-
-/** Names of divisions in whichever of the two usual shapes: a list of {code, name…} or code → name. */
-export function divisionsOf(raw: unknown): Division[] {
-  const held = raw as { items?: unknown } | null
-  const found = Array.isArray(raw) ? raw : Array.isArray(held?.items) ? held.items : null
-  if (found) {
-    return found.flatMap((entry: Record<string, unknown>) => {
-      const code = text(entry['code']) || text(entry['division'])
-      const name = text(entry['name']) || text(entry['name_zh'])
-      return code ? [{ code, name }] : []
-    })
-  }
-  return Object.entries((raw ?? {}) as Record<string, unknown>).map(([code, name]) => ({
-    code,
-    name: text(name),
-  }))
 }
 
 export const isPending = (answer: CaseSummary | Pending): answer is Pending => 'command_id' in answer

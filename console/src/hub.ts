@@ -2,6 +2,7 @@
 import { ref, shallowRef, watch } from 'vue'
 import type { Division, Rule } from './api'
 import { showCode } from './format'
+import { language } from './i18n'
 import { Live } from './live'
 import { api, user } from './session'
 
@@ -9,13 +10,18 @@ export const live = new Live(api)
 export const rules = shallowRef<Rule[]>([])
 /** Places to filter by: those whose names are known, and those that the lists have shown. */
 export const divisions = shallowRef<Division[]>([])
-const names = ref(new Map<string, string>())
+const named = ref(new Map<string, Division>())
+
+function nameOf(code: string): string {
+  const division = named.value.get(code)
+  return (language.value === 'en' && division?.name_en) || division?.name || ''
+}
 
 /** The name of a division, with its township's before it where both are known; else its code in groups. */
 export function placeName(code: string): string {
-  const name = names.value.get(code)
+  const name = nameOf(code)
   if (!name) return showCode(code)
-  const township = code.length > 9 ? names.value.get(code.slice(0, 9)) : undefined
+  const township = code.length > 9 ? nameOf(code.slice(0, 9)) : ''
   return township && !name.startsWith(township) ? `${township} ${name}` : name
 }
 
@@ -25,12 +31,12 @@ export function notePlaces(codes: Iterable<string>): void {
   const found = new Set([...codes].flatMap((code) => [code.slice(0, 9), code]))
   const added = [...found].filter((code) => code.length >= 9 && !known.has(code))
   if (added.length === 0) return
-  divisions.value = [...divisions.value, ...added.map((code) => ({ code, name: '' }))].sort((a, b) =>
-    a.code.localeCompare(b.code),
+  divisions.value = [...divisions.value, ...added.map((code) => ({ code, name: '', name_en: '' }))].sort(
+    (a, b) => a.code.localeCompare(b.code),
   )
 }
 
-export const isNamed = (code: string): boolean => Boolean(names.value.get(code))
+export const isNamed = (code: string): boolean => Boolean(nameOf(code))
 
 async function learn(): Promise<void> {
   // Without these lists the page still works: codes stand for names, and rules can be typed.
@@ -43,7 +49,7 @@ async function learn(): Promise<void> {
     const seen = divisions.value
     divisions.value = divisionsFound.value
     notePlaces(seen.map((d) => d.code))
-    names.value = new Map(divisionsFound.value.filter((d) => d.name).map((d) => [d.code, d.name]))
+    named.value = new Map(divisionsFound.value.map((d) => [d.code, d]))
   }
 }
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ApiProblem, divisionsOf, isPending } from '../src/api'
+import { ApiProblem, isPending } from '../src/api'
 import { newKey } from '../src/command'
 import { apiOf, serve, type Served } from './serve'
 
@@ -76,12 +76,4 @@ test('no server is offline, a silent one is a timeout', async () => {
   expect((await problemOf(apiOf(base, 'town', 100).me())).kind).toBe('timeout')
   silent.closeAllConnections()
   silent.close()
-})
-
-test('names of divisions come in any of the usual shapes', () => {
-  const expected = [{ code: '990101001', name: '青石镇' }]
-  expect(divisionsOf({ '990101001': '青石镇' })).toEqual(expected)
-  expect(divisionsOf([{ code: '990101001', name: '青石镇' }])).toEqual(expected)
-  expect(divisionsOf({ items: [{ division: '990101001', name_zh: '青石镇' }] })).toEqual(expected)
-  expect(divisionsOf({})).toEqual([])
 })

@@ -27,7 +27,7 @@ from agents.state import open_file
 from domain import nearness, rules
 from domain.households import HouseholdStage
 from domain.screening import PersonStage
-from doudi.demo import compare, databases, expected
+from doudi.demo import compare, databases, expected, places
 from doudi.demo.changes import Statement
 from doudi.demo.connecting import Connectors
 from doudi.demo.county import County, generate, local_day
@@ -116,6 +116,9 @@ class Session:
     def _start(self) -> Demo:
         settings, options = self._settings, self._options
         fresh_home(settings.home, options)
+        if settings.divisions is None:
+            settings = settings.model_copy(update={"divisions": settings.home / "divisions.yaml"})
+            places.write(settings.home / "divisions.yaml")
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
         # The county is made while Kafka and the registry boot.
         made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, self._say)
