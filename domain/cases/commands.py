@@ -53,7 +53,7 @@ def _refusal(case: Case | None, command: Command) -> str:
         ("already_closed", case.state == CLOSED),
         ("version_conflict", command.expected_version != case.version),
         ("bad_command", command.command not in COMMANDS),
-        ("held", command.command == "sign" and case.state == HELD),
+        ("held", command.command != "release" and case.state == HELD),
         ("not_held", command.command == "release" and case.state != HELD),
         ("already_signed", command.command == "sign" and case.state != OPEN),
         ("bad_outcome", command.command == "close" and command.outcome not in codes),
