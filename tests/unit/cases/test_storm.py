@@ -105,7 +105,7 @@ def test_the_county_releases(docket: Docket, command: Order) -> None:
     refused = handle(docket, command(0, case.case_id, 1, command="release"))
     assert refused.refusal == "out_of_scope"
     assert handle(docket, command(1, case.case_id, 1)).refusal == "held"
-    assert handle(docket, command(5, case.case_id, 1, command="close", outcome="no_need")).refusal == "held"
+    assert handle(docket, command(5, case.case_id, 1, command="close", outcome="not_true")).refusal == "held"
     county = {"role": "county", "division": "990101"}
     released = handle(docket, replace(command(2, case.case_id, 1, command="release"), **county))
     assert (released.event, released.case.state, released.case.version) == ("released", "open", 2)
