@@ -135,7 +135,7 @@ def test_what_would_have_made_it_different_is_at_the_limit(county: Trial) -> Non
     """The value named is one at which the condition is no longer met; a fact there, by the rule's own SQL."""
     compared = Counter[str]()
     chance = random.Random(SEED + 1)  # noqa: S311 - a fixed seed is wanted
-    for place, answer in explained(county, chance.sample(standing(county), 200)):
+    for place, answer in explained(county, chance.sample(standing(county), 250)):
         stage, con = county.stages[place], county.connections[place]
         compiled = stage.compiled[answer["rule"]]
         tests = []
