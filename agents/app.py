@@ -25,6 +25,7 @@ from agents.slices import Slice
 from agents.transport import Options, Positions, SliceApp
 from schemas.topics import of
 from wire import memory
+from wire.kafka import partitions_of
 from wire.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,10 @@ def group(settings: Settings, stage: str) -> str:
     return f"{settings.namespace}doudi-{stage}"
 
 
-def kafka_topics(settings: Settings, topics: Sequence[str]) -> tuple[str, ...]:
-    """Kafka names of logical topics, with the backlog lane where there is one."""
-    return tuple(settings.topic(name) for t in topics for name in ((t, of(t).backlog) if of(t).lanes else (t,)))
+def kafka_topics(settings: Settings, topics: Sequence[str]) -> dict[str, int]:
+    """Kafka names of logical topics, with the backlog lane where there is one, and each one's partitions."""
+    lanes = (name for t in topics for name in ((t, of(t).backlog) if of(t).lanes else (t,)))
+    return {settings.topic(name): partitions_of(settings, of(name)) for name in lanes}
 
 
 def logical(settings: Settings, kafka_topic: str) -> str:
@@ -96,13 +98,15 @@ def build(
         **conf,
     }
     app = SliceApp(group(settings, stage), **options)
+    read = kafka_topics(settings, topics)
     app.slices = Options(
+        topics=read,
         positions=positions,
         slice_records=settings.slice_records,
         backlog_records=settings.backlog_records,
         **(COLLECT if any(of(t).lanes for t in topics) else {}),
     )
-    channel = app.topic(*kafka_topics(settings, topics), key_serializer="raw", value_serializer="raw")
+    channel = app.topic(*read, key_serializer="raw", value_serializer="raw")
 
     async def slices(stream: Any) -> None:
         async for event in stream.noack().events():

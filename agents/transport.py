@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from agents.assignor import CopartitionAssignor
+from agents.errors import BrokerError
 from agents.slices import Ledger, Slice, unpack
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ Handed = tuple[Slice, Callable[[], None]]
 BACKLOG = ".backlog"
 BLOCKED_POLL_S = 0.02
 CRC_TRIES = 5
+UNKNOWN_TOPIC_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Options:
     messages, one byte is enough: each further stage that collected would add its wait to every alert.
     """
 
+    topics: Mapping[str, int] = field(default_factory=dict)
+    """Kafka names, and how many partitions each has."""
     positions: Positions | None = None
     slice_records: int = 100_000
     backlog_records: int = 20_000
@@ -110,6 +114,32 @@ class SliceThread(driver.AIOKafkaConsumerThread):
             return alive
 
         coordinator._do_heartbeat = watched
+        assign = coordinator._perform_assignment
+
+        async def informed(response: Any) -> Any:
+            await self._know_topics(consumer._client)
+            return await assign(response)
+
+        coordinator._perform_assignment = informed
+
+    async def _know_topics(self, client: Any) -> None:
+        """A broker that has just come up does not name every topic yet; what it leaves out nobody would read."""
+        until = now() + 2 * self.app.conf.broker_session_timeout
+        while missing := [
+            topic
+            for topic, count in self.app.slices.topics.items()
+            if len(client.cluster.partitions_for_topic(topic) or ()) < count
+        ]:
+            if now() > until:
+                error = BrokerError(
+                    f"the broker does not know the topics {', '.join(missing)}; check that DOUDI_KAFKA and "
+                    "DOUDI_NAMESPACE are right, and make what is missing with `doudi init`"
+                )
+                await self.crash(error)
+                raise error
+            log.warning("the broker does not know %s yet", ", ".join(missing))
+            await client.force_metadata_update()
+            await asyncio.sleep(UNKNOWN_TOPIC_S)
 
     async def _fetch_records(
         self,

@@ -89,6 +89,12 @@ class Rig:
         if flush:
             self.publisher.flush()
 
+    def forget(self, topic: str) -> None:
+        """Remove a topic from the broker."""
+        client = admin(self.settings)
+        (gone,) = client.delete_topics([self.settings.topic(topic)], operation_timeout=10).values()
+        gone.result(30)
+
     def start(self, *arguments: str, before: Sequence[str] = (), **environment: str) -> subprocess.Popen[bytes]:
         """A worker process on this hub. ``before``: a command that runs it."""
         return self.run([*before, sys.executable, str(WORKER), *arguments], **environment)

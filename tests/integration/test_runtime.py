@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from agents.errors import StateFullError
+from agents.errors import BrokerError, StateFullError
 from domain.sealing import open_sealed
 from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
 from tests.stack import small_disk
+from wire.kafka import create_topics
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -50,6 +51,28 @@ def test_live_and_backlog_lanes_lead_to_the_same_state(toy: Rig) -> None:
     baseline = toy.read("hub.condition")["baseline"]
     assert baseline.any()
     assert not baseline.all()
+
+
+def test_a_topic_that_the_broker_names_late_is_read(toy: Rig) -> None:
+    """A broker that has just come up leaves topics out for a moment; those would belong to nobody."""
+    toy.forget("medical.settlement")
+    toy.start()
+    toy.wait_log(f"the broker does not know {toy.settings.topic('medical.settlement')} yet")
+    create_topics(toy.settings)
+    toy.feed(300)
+    toy.settle()
+
+
+def test_a_topic_that_is_missing_for_good_ends_the_worker_with_words(toy: Rig) -> None:
+    toy.forget("medical.settlement")
+    worker = toy.start()
+    assert worker.wait(60) == BrokerError.exit_code
+    assert f"does not know the topics {toy.settings.topic('medical.settlement')};" in toy.logged()
+    assert "make what is missing with `doudi init`" in toy.logged()
+    create_topics(toy.settings)
+    toy.feed(300)
+    toy.start()
+    toy.settle()
 
 
 def test_killed_at_any_moment(toy: Rig) -> None:
