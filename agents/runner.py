@@ -306,7 +306,7 @@ class Runner:
         runtime, state = self._runtime, self._state
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60
         copy: Path = await self._work(runtime.snapshots.copy_aside, state)
-        await runtime.work(runtime.snapshots.store, copy, self._stem)
+        await asyncio.to_thread(runtime.snapshots.store, copy, self._stem)
         log.info("%s: snapshot stored", self.name)
 
     def measure(self) -> Figures:

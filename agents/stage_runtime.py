@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
-from typing import Any, cast
+from typing import cast
 
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
@@ -54,7 +54,6 @@ class Runtime:
         self.last_live = 0.0
         self.watchman = Watchman(settings, stage.name)
         self._board = Board(settings, stage.name)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=stage.name)
         self._benches = cycle([ThreadPoolExecutor(1, thread_name_prefix=f"{stage.name}-{n}") for n in range(THREADS)])
         self._desk = ThreadPoolExecutor(1, thread_name_prefix=f"{stage.name}-questions")
         self._runners: dict[int, Runner] = {}
@@ -75,10 +74,6 @@ class Runtime:
     def bench(self) -> ThreadPoolExecutor:
         """The one thread for all that a partition does, in turn."""
         return next(self._benches)
-
-    async def work(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run something that blocks, and is not a partition's, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
 
     async def answer(self, state: PartitionState, part: Slice, mine: Callable[[], bool]) -> None:
         """Answer questions, in a thread that screening never waits for."""
@@ -123,7 +118,7 @@ class Runtime:
 
     async def _close_kept(self, keep: frozenset[int]) -> None:
         for partition in [p for p in self._kept if p not in keep]:
-            await self.work(self._kept.pop(partition).close)
+            await asyncio.to_thread(self._kept.pop(partition).close)
 
     async def _stop(self) -> None:
         if self._ticker is not None:
@@ -141,7 +136,7 @@ class Runtime:
         try:
             while True:
                 await asyncio.sleep(1.0)
-                outdone = await self.work(self.watchman.look)
+                outdone = await asyncio.to_thread(self.watchman.look)
                 figures = {}
                 for partition, runner in list(self._runners.items()):
                     if outdone.get(partition, -1) > runner.epoch >= 0:

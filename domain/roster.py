@@ -31,6 +31,8 @@ IN_TIER: Final = ("held", "tapering")
 
 Basis = Literal["held", "proposed", "none"]
 _LOCAL: Final = timedelta(hours=8)
+_TOWN: Final = pl.col("division").str.slice(0, 9).alias("town")
+_ORDER: Final = pl.col("tier").replace_strict({t: n for n, t in enumerate(TIERS)}, return_dtype=pl.Int8)
 _LANGUAGES: Final[tuple[Language, Language]] = ("zh", "en")
 _BETWEEN: Final[Mapping[Language, str]] = {"zh": "；", "en": "; "}
 
@@ -49,11 +51,7 @@ def history(trial: Trial, on: date) -> pl.DataFrame:
     left; refused. Of several entries of a person in one tier the one in force counts, else the latest. Entries that
     begin later are not there. Leaves the trial to be told a day before it is asked anything else.
     """
-    stage, con = trial.stages[0], trial.connections[0]
-    for statement in facts.macros(on.isoformat(), [], trial.book.tier_kept):
-        con.execute(statement)
-    entry = next(fact for fact in stage.facts if fact.name == "entry")
-    everybody = f"select person_key from {stage.kept[ROSTER].table}"
+    con, entries = trial.connections[0], _entries(trial, on)
     return con.execute(
         f"""
         select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
@@ -62,7 +60,7 @@ def history(trial: Trial, on: date) -> pl.DataFrame:
                     when in_force and end_on <= as_of() then 'tapering' when in_force then 'held'
                     when listed then 'abolished' else 'left' end as standing,
                published_at, lane, "partition", "offset"
-        from ({entry.over(stage.kept, everybody, trial.division_default)})
+        from ({entries})
         where start_on <= as_of() and tier_place(tier) is not null
         qualify row_number() over (
             partition by person_key, tier order by in_force desc, listed desc, start_on desc, record_id desc) = 1
@@ -71,15 +69,18 @@ def history(trial: Trial, on: date) -> pl.DataFrame:
     ).pl()
 
 
+def _entries(trial: Trial, on: date) -> str:
+    """SQL of everybody's entries as the facts show them; the trial is told the day."""
+    stage = trial.stages[0]
+    for statement in facts.macros(on.isoformat(), [], trial.book.tier_kept):
+        trial.connections[0].execute(statement)
+    entry = next(fact for fact in stage.facts if fact.name == "entry")
+    return entry.over(stage.kept, f"select person_key from {stage.kept[ROSTER].table}", trial.division_default)
+
+
 def counts(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
     """Persons in each tier and town (first nine digits of the division): tiers in their order, towns ascending."""
-    return (
-        rows.filter(pl.col("standing").is_in(IN_TIER))
-        .group_by("tier", pl.col("division").str.slice(0, 9).alias("town"))
-        .len()
-        .sort(pl.col("tier").replace_strict({t: n for n, t in enumerate(TIERS)}, return_dtype=pl.Int8), "town")
-        .rows()
-    )
+    return rows.filter(pl.col("standing").is_in(IN_TIER)).group_by("tier", _TOWN).len().sort(_ORDER, "town").rows()
 
 
 # ---------------------------------------------------------------------- re-certification
@@ -98,18 +99,14 @@ def calendar(trial: Trial, on: date, until: date) -> pl.DataFrame:
     YYYY-MM, or undated: without a day of re-certification nobody can say, and due_on is null. A person has as many
     rows as entries and reasons. Leaves the trial to be told a day before it is asked anything else.
     """
-    stage, con, parameters = trial.stages[0], trial.connections[0], trial.book.parameters
-    for statement in facts.macros(on.isoformat(), [], trial.book.tier_kept):
-        con.execute(statement)
-    entry = next(fact for fact in stage.facts if fact.name == "entry")
-    everybody = f"select person_key from {stage.kept[ROSTER].table}"
+    con, entries, parameters = trial.connections[0], _entries(trial, on), trial.book.parameters
     period, notice = parameters["recertify_days"].value_sql("tier"), parameters["taper_notice_days"].value_sql("tier")
     return con.execute(
         f"""
         with held as (
             select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
                    verified_on, taper_until, as_of() as law_on
-            from ({entry.over(stage.kept, everybody, trial.division_default)}) where in_force
+            from ({entries}) where in_force
         ), due as (
             select *, 'period' as why, verified_on + ({period})::integer as due_on from held
             union all
@@ -130,12 +127,12 @@ def due(rows: pl.DataFrame) -> list[tuple[str, str, str, int]]:
     place = {OVERDUE: 0, UNDATED: 2}
     return (
         rows.unique(["person_key", "entry", "month"])
-        .group_by("month", "tier", pl.col("division").str.slice(0, 9).alias("town"))
+        .group_by("month", "tier", _TOWN)
         .len()
         .sort(
             pl.col("month").replace_strict(place, default=1, return_dtype=pl.Int8),
             "month",
-            pl.col("tier").replace_strict({t: n for n, t in enumerate(TIERS)}, return_dtype=pl.Int8),
+            _ORDER,
             "town",
         )
         .rows()

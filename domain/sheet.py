@@ -245,7 +245,7 @@ class _Reckoning:
 
     def _coefficient(self, member: Member) -> str:
         """The parameter of a member's coefficient: by age first, then by ability; of two the lower."""
-        if not self._number("sheet_labour_from_age") <= member.age < self._number("sheet_labour_until_age"):
+        if not self._of_working_age(member):
             return "sheet_labour_none_percent"
         names = [f"sheet_labour_{member.ability}_percent"]
         if member.age >= self._number("sheet_labour_older_age"):
@@ -324,8 +324,10 @@ class _Reckoning:
         )
 
     def _unable(self, member: Member) -> bool:
-        low, high = self._number("sheet_labour_from_age"), self._number("sheet_labour_until_age")
-        return member.ability == "none" or not low <= member.age < high
+        return member.ability == "none" or not self._of_working_age(member)
+
+    def _of_working_age(self, member: Member) -> bool:
+        return self._number("sheet_labour_from_age") <= member.age < self._number("sheet_labour_until_age")
 
     # ------------------------------------------------------------------ parameters, lines
 

@@ -60,6 +60,11 @@ def checks(actor: Actor, case: Mapping[str, Any]) -> bool:
     return case["kind"] == "alert" and acts(actor, case)
 
 
+def saves_sheet(actor: Actor, case: Mapping[str, Any]) -> bool:
+    """Whether the user may save an income sheet: not while the alert is held for review."""
+    return checks(actor, case) and case["state"] != "held"
+
+
 def asks(actor: Actor) -> bool:
     """Whether the user may ask of any rule: its answer shows facts of other departments."""
     return actor.role != "department"

@@ -105,7 +105,7 @@ class Sheets:
         Raises Problem forbidden, no_authorisation, bad_authorisation, sheet_incomplete, sheet_conflict, key_reused,
         and unavailable where Kafka has not taken it: the same key again publishes the same version.
         """
-        allowed = access.checks(actor, case) and case["state"] != "held"
+        allowed = access.saves_sheet(actor, case)
         await self._audit(actor, case, granted=allowed)
         if not allowed:
             raise Problem("held" if access.checks(actor, case) else "forbidden")

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from domain.cases import OUTCOMES, Actor
-from gateway.access import actions, checks
+from gateway.access import actions, saves_sheet
 from gateway.explain import Explainer
 
 LOCAL = timezone(timedelta(hours=8))
@@ -56,7 +56,7 @@ def detail(case: Mapping[str, Any], actor: Actor, explainer: Explainer, day: dat
         "conditions": [explainer.condition(c) for c in case["conditions"]],
         "outcomes": [{"code": o.code, "label_zh": o.label_zh, "label_en": o.label_en} for o in OUTCOMES[case["kind"]]],
         "actions": actions(actor, case),
-        "sheet": checks(actor, case) and case["state"] != "held",
+        "sheet": saves_sheet(actor, case),
     }
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import psycopg
 import redis
 from psycopg import sql
@@ -20,6 +21,7 @@ from doudi.demo.connecting import Connectors
 from doudi.demo.databases import DATABASES, Departments
 from doudi.demo.observe import Hub
 from doudi.embedded.running import running
+from gateway.users import Users
 from tests.stack import own_hub
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
@@ -77,6 +79,17 @@ class Whole:
         """The case as Redis shows it."""
         found: dict[str, Any] = json.loads(self.client.get(self.keys.case(case_id)) or b"{}")
         return found
+
+    @contextmanager
+    def gateway(self, role: str, department: str, division: str) -> Iterator[httpx.Client]:
+        """The gateway, signed in as a new user."""
+        user, password = f"u{uuid.uuid4().hex[:12]}", uuid.uuid4().hex
+        Users(self.settings.secrets_dir).put(user, password, user, role, department, division)
+        url = json.loads((self.settings.home / "run" / "gateway.json").read_text())["url"]
+        given = {"username": user, "password": password}
+        token = httpx.post(f"{url}/v1/token", json=given, timeout=30).raise_for_status().json()["token"]
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+            yield client
 
     def ended(self, case_id: str, rule: str) -> dict[str, Any]:
         """Waits until the rule's condition of a case has ended; the condition."""

@@ -176,11 +176,10 @@ def _now() -> int:
 def run(settings: Settings) -> NoReturn:
     """Run casework until a signal; exits the process. Raises what a missing rule or calendar raises."""
     worker = Worker(settings, policy(settings))
-    lock = asyncio.Lock()
     bench = ThreadPoolExecutor(1, thread_name_prefix="casework")
 
     async def work(function: Callable[..., Any], *args: Any) -> Any:
-        """In the one thread that works with the state: what its allocator keeps at hand is used again."""
+        """In the one thread that works with the state, in turn: what its allocator keeps at hand is used again."""
         return await asyncio.get_running_loop().run_in_executor(bench, function, *args)
 
     async def positions(assigned: frozenset[TP]) -> Mapping[TP, int | None]:
@@ -188,20 +187,17 @@ def run(settings: Settings) -> NoReturn:
             return {}
         worker.gauge.start()
         try:
-            async with lock:
-                at = await work(worker.acquire)
+            at = await work(worker.acquire)
         except Exception as error:
             die(error, "casework, acquiring its partition")
         return {tp: at[logical(settings, tp.topic)] for tp in assigned}
 
     async def handle(part: Slice, done: Callable[[], None]) -> None:
-        async with lock:
-            await work(worker.apply, part)
+        await work(worker.apply, part)
         done()
 
     async def release(*_: object) -> None:
-        async with lock:
-            await work(worker.release)
+        await work(worker.release)
 
     run_app(
         build(settings, "casework", TOPICS, handle, positions=positions, on_revoked=release, on_stop=release),

@@ -374,7 +374,7 @@ export class Api {
     return this.call<Rule[]>('/v1/rules')
   }
 
-  async divisions(prefix: string): Promise<Division[]> {
+  divisions(prefix: string): Promise<Division[]> {
     return this.call<Division[]>('/v1/divisions', { query: { prefix: prefix || undefined } })
   }
 

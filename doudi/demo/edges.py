@@ -508,6 +508,13 @@ def _destitute(scene: Scene, turn: int) -> None:
         scene.home(person, f"HX{turn:05d}{suffix}", head=True)
 
 
+def _asked(scene: Scene, person: int, asked: tuple[int, str | None, int | None] | None) -> None:
+    """A check of so many days ago, with its authorisation and what it found, if any was made."""
+    if asked:
+        back, auth, income = asked
+        scene.check("", "none", income, back=back, auth=auth, person=person)
+
+
 def _unchecked_expenses(scene: Scene, turn: int) -> None:
     """At the household's line and a fen beyond by tier, never checked; checked half a year ago and a day more; not
     authorised; put in sixty days ago and one more, without a result."""
@@ -530,9 +537,7 @@ def _unchecked_expenses(scene: Scene, turn: int) -> None:
         if tier:
             scene.entry(person, tier)
         scene.bill(person, fen)
-        if asked:
-            back, auth, income = asked
-            scene.check("", "none", income, back=back, auth=auth, person=person)
+        _asked(scene, person, asked)
 
 
 def _unchecked_destitute(scene: Scene, turn: int) -> None:
@@ -545,9 +550,7 @@ def _unchecked_destitute(scene: Scene, turn: int) -> None:
         scene.home(person, f"HX{turn:05d}U{place:02d}", head=True)
         if tier:
             scene.entry(person, tier)
-        if asked:
-            back, auth, income = asked
-            scene.check("", "none", income, back=back, auth=auth, person=person)
+        _asked(scene, person, asked)
     for place, back in enumerate((0, -1)):
         elder = scene.aged(60, back)
         scene.card(elder, 2, 1)

@@ -13,6 +13,8 @@ import polars as pl
 COUNTY = "990101"
 """No such division exists, so no ID number here can be anybody's."""
 TOWNS, VILLAGES = 10, 12
+CODES = [f"{COUNTY}{101 + town}{201 + village}" for town in range(TOWNS) for village in range(VILLAGES)]
+"""Divisions of the villages, town by town."""
 SIZES = {1: 0.25, 2: 0.30, 3: 0.21, 4: 0.13, 5: 0.07, 6: 0.04}
 """Share of households by size (shape of the 2020 census; mean 2.6)."""
 RESERVED = 0.13
@@ -20,7 +22,7 @@ RESERVED = 0.13
 
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 _CHECK = np.frombuffer(b"10X98765432", dtype="u1")
-_STEMS, _BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
+STEMS, BRANCHES = "甲乙丙丁戊己庚辛壬癸", "子丑寅卯辰巳午未申酉戌亥"
 
 Ints = npt.NDArray[np.int64]
 
@@ -69,7 +71,7 @@ def settle(count: int, today: date, rng: np.random.Generator, births: Sequence[d
     household = np.repeat(np.arange(count), sizes)[:count]
     houses = int(household[-1]) + 1
     place = rng.integers(0, TOWNS * VILLAGES, size=houses)
-    division = np.array([f"{COUNTY}{101 + v // VILLAGES}{201 + v % VILLAGES}" for v in range(TOWNS * VILLAGES)])
+    division = np.array(CODES)
     first_of_house = np.r_[True, household[1:] != household[:-1]]
     age_days = (rng.beta(1.6, 1.9, size=count) * 96 * 365.25).astype(np.int64)
     # Nobody's household is headed by a child.
@@ -79,7 +81,7 @@ def settle(count: int, today: date, rng: np.random.Generator, births: Sequence[d
     free = np.flatnonzero(reserved[household] & ~first_of_house)[: len(births)]
     age_days[free] = [(today - day).days for day in births[: len(free)]]
     born = (today - date(1970, 1, 1)) // timedelta(days=1) - age_days
-    syllables = np.array([f"测{s}{b}" for s in _STEMS for b in _BRANCHES])
+    syllables = np.array([f"测{s}{b}" for s in STEMS for b in BRANCHES])
     numbers = id_numbers(born)
     return People(
         pl.DataFrame(

@@ -117,8 +117,9 @@ class Session:
         settings, options = self._settings, self._options
         fresh_home(settings.home, options)
         if settings.divisions is None:
-            settings = settings.model_copy(update={"divisions": settings.home / "divisions.yaml"})
-            places.write(settings.home / "divisions.yaml")
+            table = settings.home / "divisions.yaml"
+            places.write(table)
+            settings = settings.model_copy(update={"divisions": table})
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
         # The county is made while Kafka and the registry boot.
         made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, self._say)

@@ -153,6 +153,10 @@ class Scene:
     def day(self, back: int) -> date:
         return self.today - timedelta(days=back)
 
+    def when(self, back: int | None) -> date | None:
+        """The day so many days ago; None for none."""
+        return None if back is None else self.day(back)
+
     def bill(
         self,
         person: int,
@@ -185,9 +189,9 @@ class Scene:
                 "tier_code": tier,
                 "status": status,
                 "start_date": self.day(start),
-                "end_date": None if end is None else self.day(end),
-                "taper_until": None if taper is None else self.day(taper),
-                "verify_date": None if verified is None else self.day(verified),
+                "end_date": self.when(end),
+                "taper_until": self.when(taper),
+                "verify_date": self.when(verified),
                 "exit_reason": None if end is None else "01",
                 "deleted": deleted,
             }
@@ -208,7 +212,7 @@ class Scene:
                 "person": person,
                 "psn_idet_type": tier or None,
                 "idet_begndate": self.day(begin) if tier else None,
-                "idet_enddate": None if end is None else self.day(end),
+                "idet_enddate": self.when(end),
                 "insutype": insutype,
                 "psn_insu_stas": status,
                 "begndate": date(self.today.year, 1, 1),
@@ -233,7 +237,7 @@ class Scene:
                 "start_on": self.day(granted),
                 "status": status,
                 "granted_on": self.day(granted),
-                "end_on": None if end is None else self.day(end),
+                "end_on": self.when(end),
                 "amount": fen,
                 "deleted": False,
             }
@@ -247,7 +251,7 @@ class Scene:
                 "grade": grade,
                 "status": status,
                 "issue_date": self.day(200),
-                "valid_until": None if valid is None else self.day(valid),
+                "valid_until": self.when(valid),
                 "guardian_certno": None,
                 "guardian_name": None,
             }
@@ -310,7 +314,7 @@ class Scene:
                 "grade": grade,
                 "appraise_date": self.day(30),
                 "built_year": self.today.year - age,
-                "repair_date": None if repaired is None else self.day(repaired),
+                "repair_date": self.when(repaired),
             },
         )
 
@@ -332,8 +336,8 @@ class Scene:
                 "area_per_head": dm2,
                 "survey_date": self.day(30),
                 "support": support,
-                "support_from": None if since is None else self.day(since),
-                "support_until": None if until is None else self.day(until),
+                "support_from": self.when(since),
+                "support_until": self.when(until),
             },
         )
 
@@ -344,7 +348,7 @@ class Scene:
             {
                 "grade": grade,
                 "assess_date": self.day(back),
-                "repair_date": None if repaired is None else self.day(repaired),
+                "repair_date": self.when(repaired),
             },
             person,
         )
@@ -367,8 +371,8 @@ class Scene:
                 "willing": willing,
                 "ask_date": self.day(asked),
                 "kind": kind,
-                "start_date": None if since is None else self.day(since),
-                "end_date": None if until is None else self.day(until),
+                "start_date": self.when(since),
+                "end_date": self.when(until),
             },
             person,
         )
@@ -417,7 +421,7 @@ class Scene:
                 "relation": "01" if head else "20",
                 "is_head": head,
                 "joined_on": self.day(joined),
-                "left_on": None if left is None else self.day(left),
+                "left_on": self.when(left),
                 "deleted": False,
             }
         )

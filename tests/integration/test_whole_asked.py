@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
-from gateway.users import Users
 from tests.integration.test_whole_endings import YEAR, bill, enter
 from tests.whole import Whole
 
-PASSWORD = "测试口令-12345"
 USERS = {
     "county1": ("county", "civil", "9901"),
     "medical1": ("department", "medical", "9901"),
     "far": ("county", "civil", "9902"),
 }
-
-
-class Asked:
-    """Asks the gateway of the whole hub."""
-
-    def __init__(self, whole: Whole) -> None:
-        self.url = json.loads((whole.settings.home / "run" / "gateway.json").read_text())["url"]
-
-    def __call__(self, user: str, path: str, **query: str) -> httpx.Response:
-        token = httpx.post(f"{self.url}/v1/token", json={"username": user, "password": PASSWORD}, timeout=30).json()
-        headers = {"Authorization": f"Bearer {token['token']}"}
-        return httpx.get(f"{self.url}/v1/{path}", params=query, headers=headers, timeout=60)
+Asked = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def asked(whole: Whole) -> Asked:
-    users = Users(whole.settings.secrets_dir)
-    for name, (role, department, division) in USERS.items():
-        users.put(name, PASSWORD, name, role, department, division)
-    return Asked(whole)
+def asked(whole: Whole) -> Iterator[Asked]:
+    """Asks the gateway of the whole hub, as one of USERS."""
+    with ExitStack() as exits:
+        clients = {name: exits.enter_context(whole.gateway(*who)) for name, who in USERS.items()}
+        yield lambda user, path, **query: clients[user].get(f"/v1/{path}", params=query)
 
 
 def test_why_and_why_not(whole: Whole, asked: Asked) -> None:

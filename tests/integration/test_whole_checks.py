@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any
 
-import httpx
-
-from gateway.users import Users
 from tests.ids import test_id
-from tests.integration.test_whole_asked import PASSWORD
 from tests.integration.test_whole_endings import TODAY, bill
 from tests.whole import VILLAGE, Whole
 
@@ -36,10 +31,7 @@ def test_a_sheet_decides_what_was_unknown(whole: Whole) -> None:
     first, _ = member(whole, 901, head=True), member(whole, 902, head=False)
     for number, key in ((901, "S901"), (901, "S902"), (902, "S903"), (902, "S904")):
         bill(whole, number, key, "6500.00")  # nobody's own line is reached, the household's is
-    Users(whole.settings.secrets_dir).put("county1", PASSWORD, "county1", "county", "civil", "9901")
-    url = json.loads((whole.settings.home / "run" / "gateway.json").read_text())["url"]
-    token = httpx.post(f"{url}/v1/token", json={"username": "county1", "password": PASSWORD}, timeout=30).json()
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token['token']}"}, timeout=60) as county:
+    with whole.gateway("county", "civil", "9901") as county:
 
         def alert() -> str:
             items = county.get("/v1/alerts", params={"rule": "H01"}).json()["items"]
