@@ -3,6 +3,7 @@
 explain: why a condition stands, and whether what is said of it follows from the records as they are.
 why_not: which conditions of a rule fail, and of which nobody can say. Both by the SQL that decides.
 members: who lives in a household, as far as its income sheet begins with it (unable to work); about no rule.
+calendar: which entries of a place are to be re-certified when; about no rule, and every partition answers for its own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import duckdb
+import polars as pl
 
-from domain import difference, whynot
+from domain import difference, roster, whynot
 from domain.compile import CONTENT, Compiled
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.rulelint import meant
@@ -29,7 +31,9 @@ Connection = duckdb.DuckDBPyConnection
 
 LIFE = timedelta(minutes=1)
 """Nobody waits longer for an answer."""
-KINDS = ("explain", "why_not", "members")
+KINDS = ("explain", "why_not", "members", "calendar")
+DUE_FIRST = 200
+"""So many entries of a calendar are named by each partition, those due first; the counts are of all."""
 _NAME = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\('(?P<tier>[a-z]*)'\))?|'(?P<value>\w*)'")
 """What a rule's text names: a fact, a parameter, perhaps of a tier, or a literal value."""
 _SIGNS = {
@@ -72,6 +76,8 @@ def answer(con: Connection, stage: Stage, question: Mapping[str, Any], division_
     today = stage.today(con)
     if today is None:
         return _no("no_day", "尚无日期，请先启动时钟", "no day has begun yet; start the clock (doudi watch)")
+    if question["kind"] == "calendar":
+        return Reply(calendar(con, stage, question["subject_key"], today, question["day"] or today, division_default))
     if not _known(con, stage, question["subject_key"]):
         return _no("unknown_subject", "没有该对象的任何记录", "no record of this subject is kept; check the key")
     if question["kind"] == "members":
@@ -94,6 +100,8 @@ def _refused(stage: Screening, question: Mapping[str, Any]) -> Reply | None:
         return _no("unknown_kind", f"没有这种问题，可用 {known}", f"no such question; ask {known}")
     if kind == "members":
         return None if question["subject_kind"] == "household" else _of_a_household()
+    if kind == "calendar":
+        return None if question["subject_kind"] == "division" else _of_a_place()
     if rule not in stage.book.rules:
         near = meant(rule, stage.book.rules)
         return _no("unknown_rule", "没有该规则", f"no rule of this name is in force{near}")
@@ -112,9 +120,31 @@ def _of_a_household() -> Reply:
     return _no("wrong_subject", "成员是家庭的，请给出家庭的标识", "members are a household's; ask with its key")
 
 
+def _of_a_place() -> Reply:
+    return _no("wrong_subject", "复核日历是地区的，请给出区划代码", "a calendar is a place's; ask with its code")
+
+
 def _known(con: Connection, stage: Screening, subject: str) -> bool:
     tables = [f"exists (from {k.table} where {k.subject} = $1)" for k in stage.kept.values()]
     return bool(con.execute(f"select {' or '.join(tables)}", [subject]).fetchall()[0][0])
+
+
+# ---------------------------------------------------------------------- calendar
+
+
+def calendar(
+    con: Connection, stage: Screening, division: str, on: date, until: date, division_default: str = ""
+) -> dict[str, Any]:
+    """Which entries in places whose code begins with ``division`` are to be re-certified when (``roster.calendar``).
+
+    ``on``: the day asked, ISO. ``counts``: month, tier, town and how many entries. ``entries``: those due first, at
+    most DUE_FIRST of them, each with entry, tier, division, why, month, due_on and last (ISO, or null).
+    """
+    rows = roster.calendar(con, stage, on, until, division, division_default)
+    named = rows.head(DUE_FIRST).select(
+        "entry", "tier", "division", "why", "month", pl.col("due_on", "last").dt.to_string("iso")
+    )
+    return {"on": on.isoformat(), "counts": [list(r) for r in roster.due(rows)], "entries": named.to_dicts()}
 
 
 # ---------------------------------------------------------------------- explain

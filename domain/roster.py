@@ -23,6 +23,8 @@ from domain.tiers import TIERS, TITLES
 from domain.trial import Trial
 from domain.whynot import Answer
 
+Connection = duckdb.DuckDBPyConnection
+
 ROSTER, HOUSEHOLD = "civil.roster", "civil.household"
 ABOLISHED: Final = "jiance"
 """The tier whose members are reclassified (防止返贫监测对象)."""
@@ -51,7 +53,8 @@ def history(trial: Trial, on: date) -> pl.DataFrame:
     left; refused. Of several entries of a person in one tier the one in force counts, else the latest. Entries that
     begin later are not there. Leaves the trial to be told a day before it is asked anything else.
     """
-    con, entries = trial.connections[0], _entries(trial, on)
+    con = trial.connections[0]
+    entries = _entries(con, trial.stages[0], on, trial.division_default)
     return con.execute(
         f"""
         select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
@@ -69,13 +72,12 @@ def history(trial: Trial, on: date) -> pl.DataFrame:
     ).pl()
 
 
-def _entries(trial: Trial, on: date) -> str:
-    """SQL of everybody's entries as the facts show them; the trial is told the day."""
-    stage = trial.stages[0]
-    for statement in facts.macros(on.isoformat(), [], trial.book.tier_kept):
-        trial.connections[0].execute(statement)
+def _entries(con: Connection, stage: Screening, on: date, division_default: str) -> str:
+    """SQL of everybody's entries as the facts show them; the connection is told the day."""
+    for statement in facts.macros(on.isoformat(), [], stage.book.tier_kept):
+        con.execute(statement)
     entry = next(fact for fact in stage.facts if fact.name == "entry")
-    return entry.over(stage.kept, f"select person_key from {stage.kept[ROSTER].table}", trial.division_default)
+    return entry.over(stage.kept, f"select person_key from {stage.kept[ROSTER].table}", division_default)
 
 
 def counts(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
@@ -90,23 +92,27 @@ OVERDUE: Final = "overdue"
 UNDATED: Final = "undated"
 
 
-def calendar(trial: Trial, on: date, until: date) -> pl.DataFrame:
+def calendar(
+    con: Connection, stage: Screening, on: date, until: date, division: str = "", division_default: str = ""
+) -> pl.DataFrame:
     """Which entries in force on a day are to be re-certified when, to the day ``until``: overdue ones first, by day.
+
+    By the records that the persons' stage keeps, in places whose code begins with ``division``.
 
     Columns: person_key, tier, entry (record_id), division, why, last (re-certified; null: never), due_on, month.
     Why: period (R30V: so many days after the last, by the law of the day asked at the entry's place) or taper (R30T:
     not re-checked in the days before its taper ends, due by that end). Month: overdue (due before the day asked),
     YYYY-MM, or undated: without a day of re-certification nobody can say, and due_on is null. A person has as many
-    rows as entries and reasons. Leaves the trial to be told a day before it is asked anything else.
+    rows as entries and reasons. Leaves the connection to be told a day before it is asked anything else.
     """
-    con, entries, parameters = trial.connections[0], _entries(trial, on), trial.book.parameters
+    entries, parameters = _entries(con, stage, on, division_default), stage.book.parameters
     period, notice = parameters["recertify_days"].value_sql("tier"), parameters["taper_notice_days"].value_sql("tier")
     return con.execute(
         f"""
         with held as (
             select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
                    verified_on, taper_until, as_of() as law_on
-            from ({entries}) where in_force
+            from ({entries}) where in_force and starts_with(coalesce(nullif(division, ''), ?), ?)
         ), due as (
             select *, 'period' as why, verified_on + ({period})::integer as due_on from held
             union all
@@ -118,8 +124,14 @@ def calendar(trial: Trial, on: date, until: date) -> pl.DataFrame:
                     else strftime(due_on, '%Y-%m') end as month
         from due where due_on is null or due_on <= ?
         order by due_on nulls last, person_key, tier_place(tier), entry, why""",
-        [trial.division_default, until],
+        [division_default, division_default, division, until],
     ).pl()
+
+
+def month_end(on: date, months: int) -> date:
+    """The last day of so many calendar months, that of the day included."""
+    month = on.year * 12 + on.month - 1 + months
+    return date(month // 12, month % 12 + 1, 1) - timedelta(days=1)
 
 
 def due(rows: pl.DataFrame) -> list[tuple[str, str, str, int]]:

@@ -180,7 +180,8 @@ def calendar(
     code begins with ``division``. Raises BadSource."""
     with closing(Trial(book, region)) as trial:
         _give(trial, source.frames((roster.ROSTER,), None))
-        rows = _within(roster.calendar(trial, on, until), division)
+        con, stage = trial.connections[0], trial.stages[0]
+        rows = roster.calendar(con, stage, on, until, division, trial.division_default)
     return rows.with_columns(person=pl.col("person_key").replace(source.names))
 
 

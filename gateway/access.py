@@ -83,15 +83,26 @@ def inboxes(
     ``division``: a narrower prefix than the user's, or empty. Every case found there still passes
     `readable`: the sets are by standard prefixes, the filter may be finer.
     """
-    scope = division or actor.division
-    if not scope.startswith(actor.division):
-        raise Problem("forbidden", "division 不在您的范围内｜division lies outside your scope")
+    scope = place_of(actor, division)
     wanted = [department] if department else list(ALERTS_TO if kind == "alert" else DEPARTMENTS)
     allowed = [d for d in wanted if may_read(actor, kind, d, scope)]
     if not allowed:
         raise Problem("forbidden")
     prefix = scope[: max(n for n in PREFIX_LENGTHS if n <= len(scope))]
     return [keys.inbox(kind, d, closed=closed, prefix=prefix) for d in allowed for closed in STATES[state]]
+
+
+def place_of(actor: Actor, division: str) -> str:
+    """A place within the user's scope, or the whole of it. Raises Problem forbidden outside."""
+    scope = division or actor.division
+    if not scope.startswith(actor.division):
+        raise Problem("forbidden", "division 不在您的范围内｜division lies outside your scope")
+    return scope
+
+
+def recertifies(actor: Actor) -> bool:
+    """Whether the user may see which entries of the roster are to be re-certified: civil affairs and auditors."""
+    return actor.role in ("village", "township", "county", "auditor")
 
 
 def permissions(actor: Actor) -> dict[str, Any]:

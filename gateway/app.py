@@ -27,7 +27,7 @@ from gateway.hub import Hub
 from gateway.identity import Identities
 from gateway.orders import Orders
 from gateway.outgoing import KafkaOutgoing, Outgoing
-from gateway.routes import cases, catalogue, health, questions, sheets, sign_in, stream
+from gateway.routes import cases, catalogue, health, questions, roster, sheets, sign_in, stream
 from gateway.sheets import TOPIC as CHECK
 from gateway.sheets import Sheets
 from gateway.stream import Feed
@@ -97,6 +97,7 @@ def create_app(
         questions.router_of("alert"),
         questions.router_of("task"),
         sheets.router,
+        roster.router,
         stream.router,
         catalogue.router,
         health.router,

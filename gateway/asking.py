@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from domain.questions import DUE_FIRST
+from domain.roster import OVERDUE, UNDATED
 from domain.rulelint import meant
 from domain.rules import RuleBook
+from domain.tiers import TIERS
 from gateway.errors import Problem
 from gateway.explain import Explainer
-from wire.asking import Answered, Question, ask
+from wire.asking import Answered, Question, ask, ask_all
 from wire.errors import NoAnswer, WireError
 from wire.registry import Registry
 from wire.settings import Settings
 
 log = logging.getLogger("doudi.gateway")
+
+T = TypeVar("T")
 
 WAIT_S = 10.0
 AT_ONCE = 4
@@ -30,6 +36,9 @@ class Asking(Protocol):
     async def ask(self, question: Question) -> Answered:
         """The answer. Raises Problem no_answer, unavailable."""
 
+    async def ask_all(self, question: Question) -> list[Answered]:
+        """An answer of every partition. Raises Problem no_answer, unavailable."""
+
 
 class KafkaAsking:
     """An `Asking` over hub.question and hub.answer."""
@@ -40,9 +49,16 @@ class KafkaAsking:
 
     async def ask(self, question: Question) -> Answered:
         """Ask in a thread and wait."""
+        return await self._turn(ask, question)
+
+    async def ask_all(self, question: Question) -> list[Answered]:
+        """Ask everybody in a thread and wait."""
+        return await self._turn(ask_all, question)
+
+    async def _turn(self, how: Callable[[Settings, Registry, Question, float], T], question: Question) -> T:
         async with self._turns:
             try:
-                return await asyncio.to_thread(ask, self._settings, self._registry, question, WAIT_S)
+                return await asyncio.to_thread(how, self._settings, self._registry, question, WAIT_S)
             except NoAnswer as error:
                 raise Problem("no_answer", str(error)) from error
             except WireError as error:
@@ -86,11 +102,44 @@ async def why_not(
     return _shown(await asking.ask(Question("why_not", kind, key, rule_id, day=day)))
 
 
-def _shown(answered: Answered) -> dict[str, Any]:
-    """An answer without keys of persons and households. Raises Problem unanswerable."""
+async def calendar(asking: Asking, division: str, until: date) -> dict[str, Any]:
+    """Which entries of the roster in a place are to be re-certified when, of all partitions together.
+
+    ``counts``: month, tier, town and entries, overdue first, undated last. ``entries``: those due first, without
+    anybody's key. Raises Problem unanswerable, no_answer, unavailable.
+    """
+    counts: Counter[tuple[str, str, str]] = Counter()
+    entries: list[dict[str, Any]] = []
+    answers = [content_of(a) for a in await asking.ask_all(Question("calendar", "division", division, "", day=until))]
+    for answer in answers:
+        counts.update({(month, tier, town): n for month, tier, town, n in answer["counts"]})
+        entries += answer["entries"]
+    entries.sort(key=lambda e: (e["due_on"] is None, e["due_on"], e["entry"], e["why"]))
+    place = {m: n for n, m in enumerate([OVERDUE, *sorted({m for m, _, _ in counts} - {OVERDUE, UNDATED}), UNDATED])}
+    return {
+        "on": max(answer["on"] for answer in answers),
+        "until": until.isoformat(),
+        "division": division,
+        "counts": [
+            {"month": month, "tier": tier, "town": town, "entries": n}
+            for (month, tier, town), n in sorted(
+                counts.items(), key=lambda item: (place[item[0][0]], TIERS.index(item[0][1]), item[0][2])
+            )
+        ],
+        "entries": entries[:DUE_FIRST],
+    }
+
+
+def content_of(answered: Answered) -> dict[str, Any]:
+    """What was answered. Raises Problem unanswerable."""
     if answered.problem:
         raise Problem("unanswerable", f"{answered.content['zh']}｜{answered.content['en']}")
-    shown: dict[str, Any] = _without_keys(answered.content)
+    return answered.content
+
+
+def _shown(answered: Answered) -> dict[str, Any]:
+    """An answer without keys of persons and households. Raises Problem unanswerable."""
+    shown: dict[str, Any] = _without_keys(content_of(answered))
     return shown
 
 

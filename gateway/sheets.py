@@ -23,7 +23,7 @@ from domain.cases import Actor
 from domain.persons import BadId, normalise_id
 from domain.sheet import Reckoned, Sheet
 from gateway import access
-from gateway.asking import Asking
+from gateway.asking import Asking, content_of
 from gateway.client import Client
 from gateway.errors import Problem
 from gateway.orders import command_id_of
@@ -69,10 +69,7 @@ class Sheets:
         key = case["household_key"] or (case["subject_key"] if case["subject_kind"] == "household" else "")
         if not key:
             return []
-        answered = await self.asking.ask(Question("members", "household", key, ""))
-        if answered.problem:
-            raise Problem("unanswerable", f"{answered.content['zh']}｜{answered.content['en']}")
-        return list(answered.content["members"])
+        return list(content_of(await self.asking.ask(Question("members", "household", key, "")))["members"])
 
     async def version(self, person_key: str, authorisation: str) -> int:
         """The version of the sheet that stands, 0: none known."""

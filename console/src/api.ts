@@ -205,6 +205,23 @@ export interface Rule extends RuleTitle {
 }
 
 /** `name` is Chinese and may be empty, `name_en` English and may be empty. */
+/** Entries of the roster to be re-certified: how many in which month (or overdue, undated), and those due first. */
+export interface Calendar {
+  on: string
+  until: string
+  division: string
+  counts: { month: string; tier: string; town: string; entries: number }[]
+  entries: {
+    entry: string
+    tier: string
+    division: string
+    why: 'period' | 'taper'
+    month: string
+    due_on: string | null
+    last: string | null
+  }[]
+}
+
 export interface Division {
   code: string
   name: string
@@ -364,6 +381,10 @@ export class Api {
       body,
       headers: { 'Idempotency-Key': key, 'If-Match': String(version) },
     })
+  }
+
+  calendar(months: string, division: string): Promise<Calendar> {
+    return this.call<Calendar>('/v1/roster/calendar', { query: { months, division: division || undefined } })
   }
 
   commandStatus(id: string): Promise<CommandStatus> {

@@ -41,6 +41,14 @@ export function showDay(day: string, now = new Date()): string {
   }).format(at)
 }
 
+/** A month written YYYY-MM. */
+export function showMonth(month: string): string {
+  const at = new Date(`${month}-15T12:00:00+08:00`)
+  if (Number.isNaN(at.getTime())) return month
+  const parts = { year: 'numeric', month: language.value === 'zh' ? 'long' : 'short' } as const
+  return new Intl.DateTimeFormat(locale(), { timeZone: ZONE, ...parts }).format(at)
+}
+
 export function showTime(value: string | number, now = new Date()): string {
   const at = moment(value)
   if (Number.isNaN(at.getTime())) return ''

@@ -2,14 +2,17 @@
 import { watch } from 'vue'
 import { createRouter, createWebHistory, type RouteLocationNormalized } from 'vue-router'
 import type { CaseKind } from './api'
+import CalendarPage from './pages/CalendarPage.vue'
 import CasePage from './pages/CasePage.vue'
 import InboxPage from './pages/InboxPage.vue'
 import MissingPage from './pages/MissingPage.vue'
 import SheetPage from './pages/SheetPage.vue'
 import SignInPage from './pages/SignInPage.vue'
-import { ending, kinds, user } from './session'
+import { ending, hasCalendar, kinds, user } from './session'
 
 const folder = (kind: CaseKind): string => (kind === 'alert' ? 'alerts' : 'tasks')
+
+export const CALENDAR = '/calendar'
 
 export const pathOf = (kind: CaseKind, id = ''): string => `/${folder(kind)}${id ? `/${id}` : ''}`
 
@@ -41,6 +44,7 @@ export const router = createRouter({
       props: (route: RouteLocationNormalized) => ({ id: String(route.params['id']) }),
       meta: { kind: 'alert' },
     },
+    { path: CALENDAR, component: CalendarPage, meta: { calendar: true } },
     { path: '/:rest(.*)*', component: MissingPage, meta: { open: true } },
   ],
 })
@@ -48,6 +52,7 @@ export const router = createRouter({
 router.beforeEach((to) => {
   if (to.meta['open']) return to.path === '/sign-in' && user.value ? home() : true
   if (!user.value) return { path: '/sign-in', query: to.path === '/' ? {} : { next: to.fullPath } }
+  if (to.meta['calendar'] && !hasCalendar.value) return home()
   const kind = to.meta['kind'] as CaseKind | undefined
   return !kind || kinds.value.includes(kind) ? true : home()
 })

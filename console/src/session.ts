@@ -23,6 +23,9 @@ export const kinds = computed<CaseKind[]>(() =>
   user.value === null ? [] : user.value.role === 'department' ? ['task'] : ['alert', 'task'],
 )
 
+/** Whether this user sees when entries of the roster are to be re-certified: civil affairs and auditors. */
+export const hasCalendar = computed(() => user.value !== null && user.value.role !== 'department')
+
 function leftMs(token: Token): number {
   const expires = moment(token.expires_at).getTime()
   return Number.isNaN(expires) ? LONGEST_TIMER_MS : expires - Date.now()

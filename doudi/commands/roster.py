@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -137,8 +137,7 @@ def calendar(
     from doudi import roster as rostered  # noqa: PLC0415
 
     day = _day(on)
-    month = day.year * 12 + day.month - 1 + months
-    until = day.replace(year=month // 12, month=month % 12 + 1, day=1) - timedelta(days=1)
+    until = history.month_end(day, months)
     settings = Settings()
     with _source(settings, state, records, day) as source:
         rows = rostered.calendar(source, day, until, rules.load(settings.rules), settings.region, division)

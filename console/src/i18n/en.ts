@@ -12,6 +12,7 @@ export const en: Record<Key, string> = {
 
   'nav.alerts': 'Alerts',
   'nav.tasks': 'Tasks',
+  'nav.calendar': 'Re-certification',
   'nav.signout': 'Sign out',
   'nav.account': 'Signed in as',
 
@@ -339,4 +340,25 @@ export const en: Record<Key, string> = {
   'page.missing.title': 'No such page',
   'page.missing.text': 'The address may be mistyped.',
   'page.home': 'Home',
+
+  'calendar.title': 'Re-certification calendar',
+  'calendar.lead': 'Entries of the roster are re-certified by their tier, and once more before a taper ends',
+  'calendar.months': 'Span',
+  'calendar.months.n': '{n} months',
+  'calendar.counts': 'To be re-certified by month',
+  'calendar.month': 'Month',
+  'calendar.month.overdue': 'Overdue',
+  'calendar.month.undated': 'No day known',
+  'calendar.entries': 'Entries',
+  'calendar.list': 'Entries due first',
+  'calendar.list.first': '{n} in all, the {shown} due first',
+  'calendar.entry': 'Entry',
+  'calendar.due': 'Due',
+  'calendar.last': 'Last',
+  'calendar.never': 'none on file',
+  'calendar.why': 'Why',
+  'calendar.why.period': 'regular',
+  'calendar.why.taper': 'before the taper ends',
+  'calendar.empty.title': 'Nothing is to be re-certified in this time',
+  'calendar.empty.text': 'Choose a longer span.',
 }

@@ -10,6 +10,7 @@ export const zh = {
 
   'nav.alerts': '预警',
   'nav.tasks': '待办任务',
+  'nav.calendar': '复核日历',
   'nav.signout': '退出登录',
   'nav.account': '当前用户',
 
@@ -328,6 +329,27 @@ export const zh = {
   'page.missing.title': '没有这个页面',
   'page.missing.text': '地址可能输错了。',
   'page.home': '回到首页',
+
+  'calendar.title': '复核日历',
+  'calendar.lead': '在册登记按类别定期复核；渐退期满前须再核一次',
+  'calendar.months': '时间范围',
+  'calendar.months.n': '{n}个月',
+  'calendar.counts': '各月应复核',
+  'calendar.month': '月份',
+  'calendar.month.overdue': '已逾期',
+  'calendar.month.undated': '无复核日期',
+  'calendar.entries': '件数',
+  'calendar.list': '最先到期的登记',
+  'calendar.list.first': '共{n}件，列出最先到期的{shown}件',
+  'calendar.entry': '登记编号',
+  'calendar.due': '应复核日',
+  'calendar.last': '上次复核',
+  'calendar.never': '无记录',
+  'calendar.why': '原因',
+  'calendar.why.period': '定期复核',
+  'calendar.why.taper': '渐退期满前',
+  'calendar.empty.title': '这段时间没有需要复核的登记',
+  'calendar.empty.text': '可以选择更长的时间范围。',
 }
 
 export type Key = keyof typeof zh

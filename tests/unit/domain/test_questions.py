@@ -103,6 +103,29 @@ def test_who_lives_in_a_household() -> None:
     hub.close()
 
 
+def test_what_is_to_be_recertified(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = played("R30V", "低保满365天未复核")
+    question = {"kind": "calendar", "subject_kind": "division", "subject_key": "9901", "rule": "", "episode": ""}
+
+    def calendar(**given: Any) -> questions.Reply:
+        con = hub.connections[0].cursor()
+        reply = questions.answer(con, hub.stages[0], {**question, "day": None, **given}, "990101001001")
+        con.close()
+        return reply
+
+    content = calendar().content
+    (first,) = content["entries"]
+    assert first.keys() == {"entry", "tier", "division", "why", "month", "due_on", "last"}
+    assert (first["why"], first["month"]) == ("period", first["due_on"][:7])  # due today, not overdue yet
+    assert first["due_on"] == content["on"]
+    assert content["counts"] == [[first["month"], "dibao", first["division"][:9], 1]]
+    assert calendar(subject_key="9902").content["entries"] == []
+    monkeypatch.setattr(questions, "DUE_FIRST", 0)
+    assert calendar().content["counts"] == content["counts"]  # of all, also of those not named
+    assert calendar(subject_kind="person").problem == "wrong_subject"
+    hub.close()
+
+
 @pytest.mark.parametrize(
     ("question", "problem"),
     [

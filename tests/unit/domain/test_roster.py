@@ -363,8 +363,12 @@ def test_counts_are_by_tier_in_their_order_and_by_town(trial: Trial) -> None:
 DAY = date(2026, 6, 30)
 
 
-def due(trial: Trial, on: date = DAY, until: date = date(2026, 9, 30)) -> list[tuple[Any, ...]]:
-    return roster.calendar(trial, on, until).select("entry", "why", "month", "due_on").rows()
+def calendar(trial: Trial, until: date = date(2026, 9, 30), division: str = "") -> pl.DataFrame:
+    return roster.calendar(trial.connections[0], trial.stages[0], DAY, until, division, trial.division_default)
+
+
+def due(trial: Trial) -> list[tuple[Any, ...]]:
+    return calendar(trial).select("entry", "why", "month", "due_on").rows()
 
 
 def test_overdue_first_then_by_day_undated_last(trial: Trial) -> None:
@@ -388,7 +392,7 @@ def test_overdue_first_then_by_day_undated_last(trial: Trial) -> None:
         ("g1", "period", "2026-09", date(2026, 9, 30)),
         ("e1", "period", "undated", None),
     ]
-    rows = roster.calendar(trial, DAY, date(2026, 9, 30))
+    rows = calendar(trial)
     assert roster.due(rows) == [
         ("overdue", "dibao", TOWN[:9], 1),
         ("2026-06", "dibao", TOWN[:9], 1),
@@ -397,6 +401,21 @@ def test_overdue_first_then_by_day_undated_last(trial: Trial) -> None:
         ("2026-09", "dibao", TOWN[:9], 1),
         ("undated", "dibao", TOWN[:9], 1),
     ]
+
+
+def test_a_calendar_is_of_a_place(trial: Trial) -> None:
+    verified = {"verified_on": date(2025, 6, 29)}
+    given(
+        trial,
+        entry("A", "a1", "dibao", **verified),
+        entry("B", "b1", "dibao", division="990101002001", **verified),
+        entry("C", "c1", "dibao", division="", **verified),  # a record that names no place is in the hub's own
+    )
+    assert calendar(trial, division="990101002")["entry"].to_list() == ["b1"]
+    assert calendar(trial, division=TOWN[:9])["entry"].to_list() == ["a1"]
+    assert calendar(trial, division=trial.division_default)["entry"].to_list() == ["a1", "b1", "c1"]
+    assert roster.month_end(date(2026, 11, 30), 3) == date(2027, 1, 31)
+    assert roster.month_end(date(2026, 6, 30), 1) == date(2026, 6, 30)
 
 
 def test_a_taper_is_rechecked_before_it_ends(trial: Trial) -> None:
@@ -423,7 +442,7 @@ def test_the_calendar_says_when_the_rules_will(trial: Trial) -> None:
         verified = None if n % 7 == 6 else date(2025, 5, 1) + timedelta(days=13 * n)
         tapers = date(2026, 6, 15) + timedelta(days=5 * n) if n % 3 == 0 else None
         given(trial, entry(f"P{n}", f"e{n}", tiers[n % 6], verified_on=verified, taper_until=tapers))
-    rows = roster.calendar(trial, DAY, date(2026, 12, 31)).filter(pl.col("due_on").is_not_null())
+    rows = calendar(trial, date(2026, 12, 31)).filter(pl.col("due_on").is_not_null())
     periods, tapers_ = (dict(rows.filter(why=why).select("entry", "due_on").rows()) for why in ("period", "taper"))
     assert min(len(periods), len(tapers_)) > 5
     days = sorted({d for d in periods.values() if d > DAY})[:6]
