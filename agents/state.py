@@ -183,7 +183,6 @@ def open_file(path: Path) -> PartitionState | None:
 
     Raises CorruptStateError, StateFullError, StateFolderError.
     """
-    crashed = path.with_name(f"{path.name}.wal").exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         con = duckdb.connect(
@@ -204,7 +203,8 @@ def open_file(path: Path) -> PartitionState | None:
     except OSError as error:
         raise explain(error, path) from error
     try:
-        if crashed:
+        # Asked while the file is ours: before, its last holder may still be writing, and end.
+        if path.with_name(f"{path.name}.wal").exists():
             _reindex(con)
         con.execute("""
             BEGIN;

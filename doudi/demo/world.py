@@ -68,8 +68,9 @@ class World:
         return items.pop()
 
     def person(self) -> int:
-        """Anybody."""
-        return int(self.rng.integers(len(self.id)))
+        """Anybody but the marker, of whom nothing may be known but the mark."""
+        chosen = int(self.rng.integers(len(self.id) - 1))
+        return chosen + (chosen >= self.marker)
 
     def who(self, person: int) -> tuple[str, str]:
         """ID number and name."""

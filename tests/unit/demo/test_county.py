@@ -27,6 +27,17 @@ def test_a_seed_makes_one_county() -> None:
     assert Stream(first, 1).take(2000) == Stream(again, 1).take(2000)
 
 
+def test_nothing_happens_to_the_marker_however_long_the_stream_goes() -> None:
+    """Else the mark raises no alert, and whoever waits for it waits in vain: a small county runs out of actors."""
+    small = county.generate(2000, 1, NOW)
+    stream = Stream(small, 1)
+    changes = stream.take(40_000)
+    marker = stream.marker[:17]
+    for change in changes:
+        said = [*change.line, *(str(v) for _, values in change.statements for v in values)]
+        assert not any(marker in value for value in said), change
+
+
 def test_every_number_is_valid_distinct_and_nobodys(some: county.County) -> None:
     numbers = some.people.frame["id_number"]
     assert numbers.n_unique() == len(some.people) == 20_000
