@@ -50,6 +50,7 @@ class FolderFeed:
 
     def step(self) -> float:
         """Publish the next file. Returns seconds to wait. Raises SourceDown, KafkaDown."""
+        self.outlet.recover(self.feed)
         waiting = self._waiting()
         if not waiting:
             if not self.complete:

@@ -54,7 +54,8 @@ def plan(
     """Decide for each row, in order. ``known`` and ``rejected``: what the state holds of these records.
 
     A version is the time of change in µs, or one more than the last one where that is not greater: two
-    changes that share a timestamp stay in order. ``later_read_wins``: the source shows its present (a
+    changes that share a timestamp stay in order; what may not have been published goes out again under its own
+    version. ``later_read_wins``: the source shows its present (a
     table); otherwise (a file) a row older than what was published is stale.
     """
     made = Plan()
@@ -71,7 +72,7 @@ def plan(
         if before and not later_read_wins and row.micros < before.version:
             made.stale += 1
             continue
-        version = max(row.micros, before.version + 1) if before else row.micros
+        version = max(row.micros, before.version + (not before.uncertain)) if before else row.micros
         after = _decide(made, number, row, before, version=version, snapshot=snapshot)
         if after is not None:
             known[row.record_id] = made.records[row.record_id] = after
@@ -99,7 +100,8 @@ def _decide(made: Plan, number: int, row: Row, before: Record | None, *, version
         return Record("", version, row.hash, UNIDENTIFIED)
     if kind == UNIDENTIFIED:
         made.unidentified.append((number, "resolved", version))
-    op = "snapshot" if snapshot else "update" if kind == LIVE and not moved else "create"
+    known = kind == LIVE and not moved and not (before and before.uncertain)
+    op = "snapshot" if snapshot else "update" if known else "create"
     made.publish.append((number, op, version))
     return Record(row.person, version, row.hash, LIVE)
 

@@ -19,7 +19,7 @@ from connectors.mapping import ENVELOPE, Mapping, apply
 from connectors.outflow import Outflow
 from connectors.plan import Plan, Row, plan
 from connectors.sending import Sender
-from connectors.state import DELETED, Changes, State
+from connectors.state import DELETED, LIVE, UNIDENTIFIED, Announced, Changes, State
 from domain.sealing import seal_to
 from schemas import load
 from schemas.topics import of
@@ -65,6 +65,8 @@ class Outlet:
     stop: threading.Event
     clock: Callable[[], datetime] = utc_now
     sender: Sender = field(init=False, repr=False)
+    _settled: set[str] = field(default_factory=set, repr=False)
+    """Feeds of which nothing is announced that was not committed."""
 
     def __post_init__(self) -> None:
         """One producer for all feeds."""
@@ -104,6 +106,7 @@ class Outlet:
             )
         if changes.records or changes.rejected or changes.said or changes.notes:
             self.state.commit(feed.source, changes)
+        self._settled.add(feed.source)
         self.outflow.add(feed.source, feed.topic, counts)
         return counts
 
@@ -128,6 +131,9 @@ class Outlet:
         )
         changes.records, changes.rejected = made.records, made.rejected
         counts.stale = made.stale
+        if made.publish or made.deletes or made.unidentified:
+            self._settled.discard(feed.source)
+            self.state.announce(feed.source, _announced(made, rows))
         now = self.clock()
         with self.sender as out:
             counts.identities = identities.publish(out, self.secrets, self.state, feed.source, frame, changes, now)
@@ -217,12 +223,49 @@ class Outlet:
 
     def vanished(self, feed: Feed, ids: Sequence[str]) -> Counts:
         """Publish deletes of records that the department's table no longer has, and commit."""
-        counts, changes = Counts(), Changes()
-        known = self.state.records(feed.source, ids)
+        changes, gone = Changes(), []
+        for record_id, before in self.state.records(feed.source, ids).items():
+            version = before.version + 1
+            gone.append((record_id, before.person, version))
+            changes.records[record_id] = before._replace(version=version, hash=b"", kind=DELETED)
+        counts = self._withdraw(feed, gone)
+        self.state.commit(feed.source, changes)
+        self.outflow.add(feed.source, feed.topic, counts)
+        return counts
+
+    def recover(self, feed: Feed) -> None:
+        """After a page that failed or a crash: whoever may have a record announced to be another's loses it.
+
+        Call before each step of a feed: what was announced may have been published, in part or whole.
+
+        What the page would have made of its records is taken for published, so that whatever becomes of them since
+        (another person, no person, no row) is seen as a change; and for uncertain, so that they are published again.
+        Raises as `page`.
+        """
+        if feed.source in self._settled:
+            return
+        left = self.state.announced(feed.source)
+        before = self.state.records(feed.source, list(left))
+        changes, gone = Changes(), []
+        for record_id, (after, others) in left.items():
+            was = before.get(record_id)
+            persons = {*others, *([was.person] if was and was.kind != DELETED else [])} - {after.person}
+            gone += [(record_id, person, after.version) for person in sorted(persons)]
+            changes.records[record_id] = after._replace(kind=LIVE if after.person else UNIDENTIFIED)
+        if left:
+            log.info("%s: %d records may have been published or not; they are looked at again", feed.source, len(left))
+            self._withdraw(feed, gone)
+            self.state.commit(feed.source, changes)
+        self._settled.add(feed.source)
+
+    def _withdraw(self, feed: Feed, gone: Sequence[tuple[str, str, int]]) -> Counts:
+        """Publish that records are no longer a person's, or, without a person, no longer unidentified.
+
+        ``gone``: (record_id, person, version).
+        """
         now = self.clock()
         deletes, resolved = [], []
-        for record_id, before in known.items():
-            version = before.version + 1
+        for record_id, person, version in gone:
             envelope = {
                 "source": feed.source,
                 "record_id": record_id,
@@ -230,33 +273,39 @@ class Outlet:
                 "division": "",
                 "published_at": now,
             }
-            if before.person:
+            if person:
                 deletes.append(
                     {
                         **envelope,
                         "event_id": f"{record_id}:{feed.epoch}:{version}:delete",
                         "op": "delete",
                         "source_epoch": feed.epoch,
-                        "person_key": before.person,
+                        "person_key": person,
                         "occurred_at": now,
                     }
                 )
             else:
                 resolved.append({**envelope, "topic": feed.topic, "state": "resolved", "reason": "", "sealed": b""})
-            changes.records[record_id] = before._replace(version=version, hash=b"", kind=DELETED)
         with self.sender as out:
             out.rows(feed.topic, deletes)
             out.rows("hub.unidentified", resolved)
-        self.state.commit(feed.source, changes)
-        counts.deletes, counts.resolved = len(deletes), len(resolved)
-        self.outflow.add(feed.source, feed.topic, counts)
-        return counts
+        return Counts(deletes=len(deletes), resolved=len(resolved))
 
     def heartbeats(self, rows: Sequence[dict[str, Any]], partitions: int) -> None:
         """Send each to every partition of hub.heartbeat."""
         with self.sender as out:
             for partition in range(partitions):
                 out.rows("hub.heartbeat", rows, partition)
+
+
+def _announced(made: Plan, rows: Sequence[Row]) -> dict[str, Announced]:
+    """What a page is about to make of its records."""
+    others: dict[str, set[str]] = {}
+    for number, _, _ in made.publish:
+        row = rows[number]
+        if row.person != made.records[row.record_id].person:
+            others.setdefault(row.record_id, set()).add(row.person)
+    return {i: Announced(record, sorted(others.get(i, ()))) for i, record in made.records.items()}
 
 
 def _rows_of(frame: pl.DataFrame, key: bytes) -> list[Row]:

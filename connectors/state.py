@@ -1,14 +1,16 @@
 """What a connector remembers: positions, and of each record its person, version and content hash.
 
-One SQLite file per connector process. Written after Kafka acknowledged, never before: losing it costs
-a second reading. It holds no clear ID number: keys of rows that contain one are hashed, positions sealed.
+One SQLite file per connector process. What is remembered as published is written after Kafka acknowledged it,
+never before; what is about to be published is announced before, so that after a crash in between nothing that may
+have gone out is forgotten. Losing the file costs a second reading. It holds no clear ID number: keys of rows that
+contain one are hashed, positions sealed.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,7 @@ CREATE TABLE IF NOT EXISTS said(person TEXT, feed TEXT, hash BLOB, PRIMARY KEY(p
 CREATE TABLE IF NOT EXISTS identity(person TEXT PRIMARY KEY, key_id TEXT, wrapped BLOB, sealed BLOB)
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note(feed TEXT, name TEXT, value BLOB, PRIMARY KEY(feed, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS announced(feed TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS seen(feed TEXT, id TEXT, PRIMARY KEY(feed, id)) WITHOUT ROWID;
 """
 
@@ -38,6 +41,18 @@ class Record(NamedTuple):
     version: int
     hash: bytes
     kind: int
+
+    @property
+    def uncertain(self) -> bool:
+        """It may not have been published: a crash came between."""
+        return self.kind != DELETED and not self.hash
+
+
+class Announced(NamedTuple):
+    """What a page is about to make of a record: what stands afterwards, and persons who have it in between."""
+
+    record: Record
+    others: list[str]
 
 
 class Envelope(NamedTuple):
@@ -111,6 +126,17 @@ class State:
         sql = "SELECT person, key_id, wrapped, sealed FROM identity WHERE person IN (SELECT value FROM json_each(?))"
         return {r[0]: Envelope(*r[1:]) for r in self._con.execute(sql, (json.dumps(persons),))}
 
+    def announce(self, feed: str, records: Mapping[str, Announced]) -> None:
+        """Note what is about to be published; the next commit of the feed says that it was."""
+        body = [(i, r.person, r.version, r.kind, others) for i, (r, others) in records.items()]
+        self._con.execute("INSERT OR REPLACE INTO announced VALUES(?,?)", (feed, json.dumps(body).encode()))
+
+    def announced(self, feed: str) -> dict[str, Announced]:
+        """What was announced and never committed: it may have been published, in part or whole."""
+        rows = self._con.execute("SELECT body FROM announced WHERE feed=?", (feed,)).fetchall()
+        body = json.loads(rows[0][0]) if rows else []
+        return {i: Announced(Record(person, version, b"", kind), others) for i, person, version, kind, others in body}
+
     def commit(self, feed: str, changes: Changes) -> None:
         """Write all of it or nothing. Call only after Kafka acknowledged what it speaks of."""
         current = self.passes(feed)
@@ -140,6 +166,7 @@ class State:
                 "INSERT OR REPLACE INTO note VALUES(?,?,?)",
                 [(feed, n, self._seal(v)) for n, v in changes.notes.items()],
             )
+            con.execute("DELETE FROM announced WHERE feed=?", (feed,))
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")

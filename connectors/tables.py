@@ -72,6 +72,7 @@ class TableFeed:
 
         Raises SourceDown, KafkaDown (try again: nothing is skipped) or a permanent error.
         """
+        self.outlet.recover(self.feed)
         if self._moved_at is None:
             self._moved_at = self.monotonic()
             if self.outlet.state.note(self.feed.source, "start") is None:
@@ -197,6 +198,7 @@ class TableFeed:
             key
             for key, record_id, micros in zip(keys, ids, stamps, strict=True)
             if (before := known.get(record_id)) is None
+            or before.uncertain
             or _differs(before.version, micros)
             or (before.kind == DELETED and not self.feed.deleted)
         ]

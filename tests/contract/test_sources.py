@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -313,6 +314,67 @@ def test_a_crash_between_publishing_and_the_state_loses_nothing_and_changes_noth
     frame = department.bench.rows(TOPIC)
     assert frame.height == 14
     assert frame["event_id"].n_unique() == 7
+
+
+def standing(department: Department) -> dict[str, set[str]]:
+    """Persons who have each record, as readers fold both lanes."""
+    frame = pl.concat([department.bench.rows(f"{TOPIC}.backlog"), department.bench.rows(TOPIC)])
+    last = (
+        frame.with_row_index("place")
+        .sort("record_version", "place")
+        .unique(["person_key", "record_id"], keep="last", maintain_order=True)
+    )
+    found: dict[str, set[str]] = {}
+    for person, record, op in last.select("person_key", "record_id", "op").rows():
+        if op != "delete":
+            found.setdefault(record, set()).add(person)
+    return found
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_row_that_changes_hands_or_goes_while_a_crash_is_mended_is_nobody_elses(
+    department: Department, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """What was published just before a crash is not forgotten: else a second change of the row would leave it there."""
+    department.change_feed(compare_seconds=100.0)
+    department.put(*(department.row(n, 10) for n in range(1, 5)))
+    department.bench.turn(2)
+    first = standing(department)
+    department.change(1, 20, id_number=some_id(21))  # to another person, and on to a third
+    department.change(2, 21, id_number=some_id(22))  # to another person, and back
+    department.change(3, 22, id_number="无")  # to nobody, and to another person
+    department.put(
+        department.row(5, 23), department.row(6, 24), department.row(7, 25, id_number="无")
+    )  # new, then gone
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("crash")
+
+    with monkeypatch.context() as patch:
+        if moment == "before":
+            patch.setattr("connectors.sending.Sender.frame", crash)
+        else:
+            patch.setattr(State, "commit", crash)
+        with pytest.raises(RuntimeError):
+            department.bench.turn()
+    department.bench.close()
+    department.change(1, 30, id_number=some_id(31))
+    department.change(2, 31, id_number=some_id(2))
+    department.change(3, 32, id_number=some_id(33))
+    department.remove(5, 7)
+    department.bench.turn(3)
+    department.bench.turn(2, pause=101)
+
+    now = standing(department)
+    people = {r: p for r, p in now.items() if p}
+    assert people.keys() == {"B0001", "B0002", "B0003", "B0004", "B0006"}
+    assert all(len(p) == 1 for p in people.values()), people
+    assert people["B0002"] == first["B0002"]
+    assert people["B0004"] == first["B0004"]
+    assert not people["B0001"] & first["B0001"]
+    assert not people["B0003"] & first["B0003"]
+    said = department.bench.rows("hub.unidentified").unique("record_id", keep="last", maintain_order=True)
+    assert set(said["state"]) <= {"resolved"}
 
 
 def test_kafka_that_refuses_leaves_the_position_where_it_was(
