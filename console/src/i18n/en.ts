@@ -349,7 +349,6 @@ export const en: Record<Key, string> = {
   'calendar.month': 'Month',
   'calendar.month.overdue': 'Overdue',
   'calendar.month.undated': 'No day known',
-  'calendar.entries': 'Entries',
   'calendar.list': 'Entries due first',
   'calendar.list.first': '{n} in all, the {shown} due first',
   'calendar.entry': 'Entry',

@@ -338,7 +338,6 @@ export const zh = {
   'calendar.month': '月份',
   'calendar.month.overdue': '已逾期',
   'calendar.month.undated': '无复核日期',
-  'calendar.entries': '件数',
   'calendar.list': '最先到期的登记',
   'calendar.list.first': '共{n}件，列出最先到期的{shown}件',
   'calendar.entry': '登记编号',
