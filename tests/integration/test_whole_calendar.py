@@ -15,7 +15,7 @@ from tests.ids import test_id
 from tests.integration.casework_rig import PASSWORD
 from tests.whole import VILLAGE, Whole
 
-VERIFIED = {901: 400, 902: 365, 903: 300}
+VERIFIED = {811: 400, 812: 365, 813: 300}
 """Days ago that an entry of the dibao was re-certified, by number: overdue, today, and two months on."""
 
 
@@ -39,7 +39,7 @@ def entered(whole: Whole) -> Whole:
         )
     with whole.gateway("county", "civil", "9901") as county:
         whole.wait(
-            lambda: {"E901", "E902"} <= {e["entry"] for e in county.get("/v1/roster/calendar").json()["entries"]},
+            lambda: {"E811", "E812"} <= {e["entry"] for e in county.get("/v1/roster/calendar").json()["entries"]},
             "the entries are not in the calendar",
         )
     return whole
@@ -59,8 +59,8 @@ def test_through_the_gateway(entered: Whole) -> None:
         found = answer.json()
         mine = {e["entry"]: e for e in found["entries"] if e["entry"] in {f"E{n}" for n in VERIFIED}}
         assert [mine[f"E{n}"]["month"] for n in VERIFIED][:1] == ["overdue"]
-        assert mine["E902"]["month"] == mine["E902"]["due_on"][:7] == found["on"][:7]
-        assert mine["E903"]["month"] == mine["E903"]["due_on"][:7] > found["on"][:7]
+        assert mine["E812"]["month"] == mine["E812"]["due_on"][:7] == found["on"][:7]
+        assert mine["E813"]["month"] == mine["E813"]["due_on"][:7] > found["on"][:7]
         assert all(
             e.keys() == {"entry", "tier", "division", "why", "month", "due_on", "last"} for e in found["entries"]
         )
@@ -88,12 +88,12 @@ def test_on_the_page_and_on_a_telephone(entered: Whole) -> None:
             page = visit.signed_in("planner", **({"size": size} if size else {}))
             page.get_by_role("link", name="复核日历").click()
             expect(page.get_by_role("heading", level=1)).to_have_text("复核日历")
-            row = page.get_by_role("row").filter(has_text="E901")
+            row = page.get_by_role("row").filter(has_text="E811")
             expect(row).to_contain_text("已逾期")
             expect(row).to_contain_text("低保对象")
-            expect(page.get_by_role("row").filter(has_text="E902")).to_be_visible()
+            expect(page.get_by_role("row").filter(has_text="E812")).to_be_visible()
             page.get_by_text("12个月", exact=True).click()
-            expect(page.get_by_role("row").filter(has_text="E903")).to_be_visible()
+            expect(page.get_by_role("row").filter(has_text="E813")).to_be_visible()
             assert overflow(page) <= 0
             assert serious(page) == []
             page.get_by_role("button", name="切换为英文").click()
