@@ -112,7 +112,7 @@ def calendar(
         with held as (
             select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
                    verified_on, taper_until, as_of() as law_on
-            from ({entries}) where in_force and starts_with(coalesce(nullif(division, ''), ?), ?)
+            from ({entries}) where in_force
         ), due as (
             select *, 'period' as why, verified_on + ({period})::integer as due_on from held
             union all
@@ -122,9 +122,9 @@ def calendar(
         select person_key, tier, entry, division, why, verified_on as last, due_on,
                case when due_on is null then '{UNDATED}' when due_on < as_of() then '{OVERDUE}'
                     else strftime(due_on, '%Y-%m') end as month
-        from due where due_on is null or due_on <= ?
+        from due where starts_with(division, ?) and (due_on is null or due_on <= ?)
         order by due_on nulls last, person_key, tier_place(tier), entry, why""",
-        [division_default, division_default, division, until],
+        [division_default, division, until],
     ).pl()
 
 
@@ -136,19 +136,19 @@ def month_end(on: date, months: int) -> date:
 
 def due(rows: pl.DataFrame) -> list[tuple[str, str, str, int]]:
     """Entries to be re-certified by month, tier and town of a ``calendar``: overdue first, undated last."""
-    place = {OVERDUE: 0, UNDATED: 2}
-    return (
-        rows.unique(["person_key", "entry", "month"])
-        .group_by("month", "tier", _TOWN)
-        .len()
-        .sort(
-            pl.col("month").replace_strict(place, default=1, return_dtype=pl.Int8),
-            "month",
-            _ORDER,
-            "town",
-        )
-        .rows()
-    )
+    return _in_order(rows.unique(["person_key", "entry", "month"]).group_by("month", "tier", _TOWN).len())
+
+
+def together(counts: Sequence[Sequence[Any]]) -> list[tuple[str, str, str, int]]:
+    """The counts of several partitions, each as `due` gives them, added up and in the same order."""
+    schema = {"month": pl.String, "tier": pl.String, "town": pl.String, "len": pl.Int64}
+    frame = pl.DataFrame(counts, schema=schema, orient="row")
+    return _in_order(frame.group_by("month", "tier", "town").agg(pl.col("len").sum()))
+
+
+def _in_order(counts: pl.DataFrame) -> list[tuple[str, str, str, int]]:
+    place = pl.col("month").replace_strict({OVERDUE: 0, UNDATED: 2}, default=1, return_dtype=pl.Int8)
+    return counts.sort(place, "month", _ORDER, "town").rows()
 
 
 # ---------------------------------------------------------------------- reclassification

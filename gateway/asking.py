@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Protocol, TypeVar
 
 from domain.questions import DUE_FIRST
-from domain.roster import OVERDUE, UNDATED
+from domain.roster import together
 from domain.rulelint import meant
 from domain.rules import RuleBook
-from domain.tiers import TIERS
 from gateway.errors import Problem
 from gateway.explain import Explainer
 from wire.asking import Answered, Question, ask, ask_all
@@ -108,23 +106,16 @@ async def calendar(asking: Asking, division: str, until: date) -> dict[str, Any]
     ``counts``: month, tier, town and entries, overdue first, undated last. ``entries``: those due first, without
     anybody's key. Raises Problem unanswerable, no_answer, unavailable.
     """
-    counts: Counter[tuple[str, str, str]] = Counter()
-    entries: list[dict[str, Any]] = []
     answers = [content_of(a) for a in await asking.ask_all(Question("calendar", "division", division, "", day=until))]
-    for answer in answers:
-        counts.update({(month, tier, town): n for month, tier, town, n in answer["counts"]})
-        entries += answer["entries"]
+    entries = [entry for answer in answers for entry in answer["entries"]]
     entries.sort(key=lambda e: (e["due_on"] is None, e["due_on"], e["entry"], e["why"]))
-    place = {m: n for n, m in enumerate([OVERDUE, *sorted({m for m, _, _ in counts} - {OVERDUE, UNDATED}), UNDATED])}
     return {
         "on": max(answer["on"] for answer in answers),
         "until": until.isoformat(),
         "division": division,
         "counts": [
             {"month": month, "tier": tier, "town": town, "entries": n}
-            for (month, tier, town), n in sorted(
-                counts.items(), key=lambda item: (place[item[0][0]], TIERS.index(item[0][1]), item[0][2])
-            )
+            for month, tier, town, n in together([row for answer in answers for row in answer["counts"]])
         ],
         "entries": entries[:DUE_FIRST],
     }

@@ -204,7 +204,6 @@ export interface Rule extends RuleTitle {
   level: Level
 }
 
-/** `name` is Chinese and may be empty, `name_en` English and may be empty. */
 /** Entries of the roster to be re-certified: how many in which month (or overdue, undated), and those due first. */
 export interface Calendar {
   on: string
@@ -222,6 +221,7 @@ export interface Calendar {
   }[]
 }
 
+/** `name` is Chinese and may be empty, `name_en` English and may be empty. */
 export interface Division {
   code: string
   name: string

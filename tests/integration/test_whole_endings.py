@@ -15,8 +15,8 @@ TODAY = dt.datetime.now(LOCAL).date()
 YEAR = str(TODAY.year)
 
 
-def enter(whole: Whole, number: int, tier: str = "dibao") -> str:
-    """Somebody enters the roster; the ID number."""
+def enter(whole: Whole, number: int, tier: str = "dibao", **given: object) -> str:
+    """Somebody enters the roster, with further columns if given; the ID number."""
     whole.insert(
         "civil",
         "low_income_member",
@@ -28,6 +28,7 @@ def enter(whole: Whole, number: int, tier: str = "dibao") -> str:
         status="active",
         start_date=dt.date(TODAY.year, 1, 1),
         division=VILLAGE,
+        **given,
     )
     return test_id(number)
 

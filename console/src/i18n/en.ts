@@ -346,7 +346,6 @@ export const en: Record<Key, string> = {
   'calendar.months': 'Span',
   'calendar.months.n': '{n} months',
   'calendar.counts': 'To be re-certified by month',
-  'calendar.month': 'Month',
   'calendar.month.overdue': 'Overdue',
   'calendar.month.undated': 'No day known',
   'calendar.list': 'Entries due first',

@@ -335,7 +335,6 @@ export const zh = {
   'calendar.months': '时间范围',
   'calendar.months.n': '{n}个月',
   'calendar.counts': '各月应复核',
-  'calendar.month': '月份',
   'calendar.month.overdue': '已逾期',
   'calendar.month.undated': '无复核日期',
   'calendar.list': '最先到期的登记',
