@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -27,15 +27,21 @@ class Result:
     rows: list[Row] = field(default_factory=list)
     records: int = 0
     quarantined: int = 0
+    unswept: int = 0
+
+
+Lawful = Callable[[date], None]
+"""Raises LawChanged where the stage's rule book is not the law of that day."""
 
 
 class Cycles:
     """Cycles of one stage. Each call blocks; one thread at a time for one state."""
 
-    def __init__(self, stage: Stage, coder: Coder, division_default: str) -> None:
+    def __init__(self, stage: Stage, coder: Coder, division_default: str, lawful: Lawful) -> None:
         self._stage = stage
         self._coder = coder
         self._division_default = division_default
+        self._lawful = lawful
 
     def run(
         self,
@@ -45,15 +51,16 @@ class Cycles:
         *,
         silent: bool = False,
         everybody: bool = False,
+        chunks: int | None = None,
     ) -> Result:
-        """Take in slices (of one lane) and decide.
+        """Take in slices (of one lane) and decide; see ``Stage.evaluate`` for everybody and chunks.
 
         ``silent``: take in only, the decision comes later for everybody. Raises GapError, StateFullError,
-        CorruptStateError; CycleError with the place for anything else.
+        CorruptStateError, LawChanged; CycleError with the place for anything else.
         """
         batches = _batches(state, slices)
         try:
-            return self._run(state, partition, batches, silent, everybody)
+            return self._run(state, partition, batches, silent, everybody, chunks)
         except AgentError:
             raise
         except Exception as error:
@@ -61,7 +68,13 @@ class Cycles:
             raise CycleError(f"{where}: {type(error).__name__}") from error
 
     def _run(
-        self, state: PartitionState, partition: int, batches: list[Batch], silent: bool, everybody: bool
+        self,
+        state: PartitionState,
+        partition: int,
+        batches: list[Batch],
+        silent: bool,
+        everybody: bool,
+        chunks: int | None,
     ) -> Result:
         result = Result(records=sum(map(len, batches)))
         frames: list[tuple[Batch, pl.DataFrame]] = []
@@ -76,6 +89,8 @@ class Cycles:
         result.quarantined = len(result.rows)
         day = _day(frames)
         new_day = day > state.meta.get("tick", "")
+        if not silent and (everybody or new_day):
+            self._lawful(date.fromisoformat(max(day, state.meta.get("tick", "")) or date.min.isoformat()))
         live, baseline = _lanes(frames, state, first_day=new_day and not state.meta.get("tick"))
         stamp = Stamp(
             self._stage.name,
@@ -89,7 +104,8 @@ class Cycles:
         with state.transaction() as con:
             self._stage.ingest(con, ((batch.name, frame) for batch, frame in frames))
             if not silent:
-                decided = self._stage.evaluate(con, stamp, everybody=everybody or new_day)
+                decided = self._stage.evaluate(con, stamp, everybody=everybody or new_day, chunks=chunks)
+                result.unswept = self._stage.unswept(con)
                 for topic in self._stage.outputs:
                     if topic in decided:
                         result.rows += self._coder.rows(topic, decided[topic])

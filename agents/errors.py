@@ -8,6 +8,7 @@ AgentError                     root
 ├── Transient                  starting again later mends it; exit 75
 │   ├── StateFullError         no space left on the state folder
 │   ├── BrokerError            Kafka could not be reached or did not acknowledge
+│   ├── LawChanged             another rule book is the law of the day that begins
 │   └── NotOwner               the partition was lost meanwhile; never ends the process
 └── Bug                        stop, keep the evidence, never acknowledge; exit 70
     ├── GapError               records are missing from a log that has no gaps
@@ -67,6 +68,12 @@ class BrokerError(Transient):
     """Kafka could not be reached or did not acknowledge."""
 
     code = "broker"
+
+
+class LawChanged(Transient):
+    """Another rule book is the law of the day that begins: it is read at the start."""
+
+    code = "law_changed"
 
 
 class NotOwner(Transient):

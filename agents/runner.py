@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from faust.types import TP
 
 from agents import faults
 from agents.app import die
-from agents.cycle import Result
+from agents.cycle import CONTROL, Result
 from agents.errors import NotOwner
 from agents.metrics import Figures
 from agents.opening import Place, attempt, remove_older
@@ -23,6 +24,7 @@ from agents.ownership import Acquired
 from agents.slices import Slice
 from agents.state import PartitionState
 from agents.transport import BACKLOG, now
+from domain.screening import AT_ONCE
 from schemas.topics import of
 from wire.asking import QUESTION
 
@@ -59,6 +61,9 @@ class Runner:
         self._heartbeats: deque[tuple[Slice, Done]] = deque()
         self._questions: asyncio.Queue[tuple[Slice, Done] | None] = asyncio.Queue()
         self._turn_backlog = False
+        self._turn_sweep = False
+        self._unswept = 0
+        self._undecided: list[Done] = []
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
         self._unknown_at = 0.0
@@ -112,6 +117,7 @@ class Runner:
         self._live.clear()
         self._backlog.clear()
         self._heartbeats.clear()
+        self._undecided.clear()
         state, self._state = self._state, None
         return state
 
@@ -119,10 +125,14 @@ class Runner:
         try:
             acquired = await self._acquire()
             inputs = self._by_tp(acquired.positions)
-            await self._runtime.consumer.release(inputs, settled=not acquired.catch_up)
+            sweeping = not acquired.catch_up and await self._sweeping()
+            await self._runtime.consumer.release(inputs, settled=not (acquired.catch_up or sweeping))
+            settle = partial(self._runtime.consumer.settle, inputs)
+            if sweeping:
+                self._undecided.append(settle)
             if acquired.catch_up:
                 await self._catch_up(acquired.catch_up)
-                self._runtime.consumer.settle(inputs)
+                settle()
             async with self._answering():
                 await self._follow()
         except NotOwner:
@@ -193,16 +203,26 @@ class Runner:
     def _tp(self, topic: str) -> TP:
         return TP(self._runtime.settings.topic(topic), self.partition)
 
-    async def _follow(self) -> None:
+    async def _sweeping(self) -> bool:
+        """Whether a sweep is to be gone on with, or to be begun as the rules are others now."""
         assert self._state is not None  # noqa: S101 - acquired
         if self._state.meta.get("rules_version") != self._runtime.stage.rules_version:
             log.info("%s: the rules have changed, deciding for everybody", self.name)
-            await self._cycle([], everybody=True)
+            await self._cycle([], everybody=True, chunks=0)
+        else:
+            self._unswept = await self._work(self._runtime.stage.unswept, self._state.con)
+        return self._unswept > 0
+
+    async def _follow(self) -> None:
+        assert self._state is not None  # noqa: S101 - acquired
         while self._owned:
+            if chunks := self._sweep():
+                await self._cycle([], chunks=chunks)
+                continue
             await self._gather()
             if taken := self._next():
                 self._cycled = time.monotonic()
-                await self._cycle(taken)
+                await self._cycle(taken, chunks=0)
             elif time.monotonic() > self._snapshot_at:
                 await self._snapshot()
             else:
@@ -247,6 +267,15 @@ class Runner:
         flowing = time.monotonic() - self._runtime.last_live < LIVE_S
         return _up_to(self._backlog, settings.backlog_records if flowing else settings.slice_records)
 
+    def _sweep(self) -> int:
+        """How many chunks of the sweep are next; 0: records are, every other time where live ones wait."""
+        if not self._unswept:
+            return 0
+        if not self._live:
+            return 1 if time.monotonic() - self._runtime.last_live < LIVE_S else AT_ONCE
+        self._turn_sweep = not self._turn_sweep
+        return int(self._turn_sweep)
+
     def _backlog_read(self) -> bool:
         assert self._state is not None  # noqa: S101 - acquired
         at = self._state.positions
@@ -274,18 +303,35 @@ class Runner:
                 log.warning("%s: questions stay unanswered: %s", self.name, type(error).__name__)
             done()
 
-    async def _cycle(self, taken: list[tuple[Slice, Done]], *, silent: bool = False, everybody: bool = False) -> None:
+    async def _cycle(
+        self,
+        taken: list[tuple[Slice, Done]],
+        *,
+        silent: bool = False,
+        everybody: bool = False,
+        chunks: int | None = None,
+    ) -> None:
         begun = time.perf_counter()
-        result: Result = await self._work(self._turn, [part for part, _ in taken], silent, everybody)
-        for _, done in taken:
-            done()
+        result: Result = await self._work(self._turn, [part for part, _ in taken], silent, everybody, chunks)
+        if result.unswept and not self._unswept:
+            log.info("%s: deciding for everybody, %d chunks", self.name, result.unswept)
+        self._unswept = result.unswept
+        for part, done in taken:
+            if self._unswept and part.topic in CONTROL:
+                self._undecided.append(done)  # the group is told once everybody has been decided for
+            else:
+                done()
+        if not self._unswept:
+            for done in self._undecided:
+                done()
+            self._undecided.clear()
         self.figures.cycle(result.records, result.quarantined, len(result.rows), (time.perf_counter() - begun) * 1000)
 
-    def _turn(self, parts: list[Slice], silent: bool, everybody: bool) -> Result:
+    def _turn(self, parts: list[Slice], silent: bool, everybody: bool, chunks: int | None) -> Result:
         """One transaction, and what it decided published; in the partition's thread."""
         runtime, state = self._runtime, self._state
         assert state is not None  # noqa: S101 - acquired
-        result = runtime.cycles.run(state, self.partition, parts, silent=silent, everybody=everybody)
+        result = runtime.cycles.run(state, self.partition, parts, silent=silent, everybody=everybody, chunks=chunks)
         if result.rows:
             runtime.outlet.publish(result.rows, self.mine)
             state.published()

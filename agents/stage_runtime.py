@@ -14,7 +14,7 @@ from faust.types import TP
 
 from agents.app import build, die, logical
 from agents.coding import Coder
-from agents.cycle import Cycles
+from agents.cycle import Cycles, Lawful
 from agents.metrics import Board
 from agents.outlet import Outlet
 from agents.ownership import Ownership
@@ -25,7 +25,6 @@ from agents.snapshots import Snapshots
 from agents.state import PartitionState
 from agents.transport import SliceApp, SliceConsumer
 from agents.watchman import Watchman
-from domain.questions import answer
 from domain.stage import Stage
 from wire.asking import ANSWER, QUESTION
 from wire.registry import Registry
@@ -40,7 +39,7 @@ THREADS = 2
 class Runtime:
     """The stage of this process. ``app`` is the Faust app to run; ``answering`` answers questions from its state."""
 
-    def __init__(self, settings: Settings, stage: Stage, seal_key: bytes, answering: Answering = answer) -> None:
+    def __init__(self, settings: Settings, stage: Stage, seal_key: bytes, answering: Answering, lawful: Lawful) -> None:
         self.settings = settings
         self.stage = stage
         self.registry = Registry(settings.registry, settings.namespace)
@@ -49,7 +48,7 @@ class Runtime:
         self.outlet = Outlet(settings)
         self.snapshots = Snapshots(settings.snapshot_url)
         self.ownership = Ownership(settings, stage, self.coder, self.registry, self.outlet)
-        self.cycles = Cycles(stage, self.coder, settings.region)
+        self.cycles = Cycles(stage, self.coder, settings.region, lawful)
         self.questions = Questions(stage, self.coder, self.outlet, settings.region, answering)
         self.last_live = 0.0
         self.watchman = Watchman(settings, stage.name)

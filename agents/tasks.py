@@ -10,7 +10,7 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -23,12 +23,13 @@ from agents.columns import Columns, instants
 from agents.errors import BrokerError
 from domain.errors import Permanent
 from domain.persons import pseudonym
-from domain.rules import RuleBook, load
+from domain.rules import Rule
 from domain.sealing import seal_to
 from schemas import load as schemas
 from schemas.codec import encode
 from schemas.topics import DEPARTMENTS
 from wire.kafka import consumer, producer
+from wire.lawbook import Lawbook
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.secrets import Secrets
@@ -46,14 +47,15 @@ _AWAY = (redis.ConnectionError, redis.TimeoutError)
 class TaskMaker:
     """Makes messages of case events. ``identities``: documents of the vault by person key."""
 
-    def __init__(self, secrets: Secrets, rules: RuleBook) -> None:
-        self._secrets, self._rules = secrets, rules
+    def __init__(self, secrets: Secrets, rule: Callable[[str, int], Rule | None]) -> None:
+        """``rule``: a rule by its id and version."""
+        self._secrets, self._rule = secrets, rule
 
     def task(self, row: Mapping[str, Any], document: Mapping[str, Any] | None) -> dict[str, Any]:
         """The record of task.<department> for an event of a task's case."""
         keys = self._secrets.departments[row["department"]]
         condition = row["conditions"][0]
-        rule = self._rules.rules.get(condition["rule"])
+        rule = self._rule(condition["rule"], condition["rule_version"])
         wanted = rule.purpose_fields if rule else ()
         evidence = orjson.loads(condition["evidence"] or b"{}")
         identity = self._identity(row, document)
@@ -103,7 +105,7 @@ class TaskAgent:
         self._settings = settings
         self._registry = registry = Registry(settings.registry, settings.namespace)
         self._columns = Columns(registry)
-        self._maker = TaskMaker(Secrets.load(settings.secrets_dir), load(settings.rules))
+        self._maker = TaskMaker(Secrets.load(settings.secrets_dir), Lawbook(settings, registry).rule)
         self._schema = schemas.of_topic(f"task.{DEPARTMENTS[0]}")
         self._ids = {d: registry.id_of(f"task.{d}") for d in DEPARTMENTS}
         self._redis = redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from datetime import date
+from functools import partial
 from typing import NoReturn
 
 # Before polars, which imports them at first use, and that is not safe in two threads at once.
@@ -11,14 +13,18 @@ import pyarrow as pa  # noqa: F401
 
 from agents.app import die
 from agents.app import run as run_app
+from agents.cycle import Lawful
+from agents.errors import BrokerError, LawChanged
 from agents.questions import Answering
 from agents.stage_runtime import Runtime
-from domain import rules
 from domain.households import HouseholdStage
 from domain.questions import answer
 from domain.screening import PersonStage
 from domain.stage import Stage
+from wire.errors import WireError
 from wire.kafka import check_reachable
+from wire.lawbook import Lawbook
+from wire.registry import Registry
 from wire.secrets import Secrets
 from wire.settings import Settings
 
@@ -28,18 +34,38 @@ log = logging.getLogger(__name__)
 def run(name: str, settings: Settings) -> NoReturn:
     """Run the stage of that name on the rules of the settings."""
     try:
-        book = rules.load(settings.rules)
+        check_reachable(settings)
+        lawbook = Lawbook(settings, Registry(settings.registry, settings.namespace))
+        book = lawbook.law.book(lawbook.told() or date.min)
         stage: Stage = PersonStage(book) if name == "persons" else HouseholdStage(book)
     except Exception as error:
         die(error, name)
-    run_stage(stage, settings)
+    run_stage(stage, settings, lawful=partial(lawful, lawbook, stage))
 
 
-def run_stage(stage: Stage, settings: Settings, answering: Answering = answer) -> NoReturn:
+def lawful(lawbook: Lawbook, stage: Stage, day: date) -> None:
+    """Raise LawChanged where the stage's book is not that of the newest day told; ``day`` is one of them.
+
+    Raises BrokerError, and RuleError for activations that no longer agree with the installed rules.
+    """
+    try:
+        newest = max(day, lawbook.told() or day)
+        book = lawbook.refresh().book(newest)
+    except WireError as error:
+        raise BrokerError(f"the law of {day} cannot be read: {error}") from error
+    if book.digest != stage.rules_version:
+        raise LawChanged(f"another rule book is the law from {newest} on; starting again with it")
+
+
+def _always(_: date) -> None:
+    """A stage whose rules are not the law's."""
+
+
+def run_stage(stage: Stage, settings: Settings, answering: Answering = answer, lawful: Lawful = _always) -> NoReturn:
     """Run one stage until a signal ends it. Logging and settings are the caller's."""
     try:
         check_reachable(settings)
-        runtime = Runtime(settings, stage, Secrets.load(settings.secrets_dir).hub.public, answering)
+        runtime = Runtime(settings, stage, Secrets.load(settings.secrets_dir).hub.public, answering, lawful)
     except Exception as error:
         die(error, stage.name)
     run_app(runtime.app, settings)

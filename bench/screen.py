@@ -21,6 +21,7 @@ import pyarrow as pa  # noqa: F401
 from agents.app import run
 from agents.stage_runtime import Runtime
 from domain import rules
+from domain.questions import answer
 from domain.rules import RuleBook
 from domain.screening import PersonStage
 from wire.secrets import Secrets
@@ -41,7 +42,9 @@ def main() -> None:
     namespace, records, nine = sys.argv[1], int(sys.argv[2]), "nine" in sys.argv[3:]
     settings = Settings(namespace=namespace)
     book = first_nine() if nine else rules.load()
-    runtime = Runtime(settings, PersonStage(book), Secrets.load(settings.secrets_dir).hub.public)
+    runtime = Runtime(
+        settings, PersonStage(book), Secrets.load(settings.secrets_dir).hub.public, answer, lambda _: None
+    )
 
     def watch() -> None:
         def seen() -> int:

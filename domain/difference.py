@@ -159,15 +159,25 @@ def _causes(compiled: Compiled, book: RuleBook) -> str:
     )
     return (
         f"select rule, subject, episode, case when missing or corrected then 'corrected' when done then 'fulfilled' "
-        f"when taker is not null then 'superseded' when past then 'lapsed' else 'corrected' end as cause, "
-        f"case when not missing and not corrected and not done then coalesce(taker, '') else '' end as superseded_by "
+        f"when taker is not null then 'superseded' when past then 'lapsed' when relaid then 'superseded' "
+        f"else 'corrected' end as cause, "
+        f"case when missing or corrected or done then '' when taker is not null then taker "
+        f"when relaid and not past then '{rule.id}' else '' end as superseded_by "
         f"from (select e.rule, e.subject, e.episode, f.subject is null as missing, "
         f"coalesce(({compiled.corrected}), false) as corrected, "
         f"coalesce(({compiled.done}), false) as done, "
-        f"not coalesce(({compiled.until}), true) as past, {taker} as taker "
-        f"from (select rule, subject, episode from change where rule = '{rule.id}' and stood and not stands) e "
+        f"not coalesce(({compiled.until}), true) as past, {taker} as taker, "
+        f"e.rule_version <> {rule.version} or (e.thresholds <> {compiled.thresholds} "
+        f"and {_places('e.thresholds')} = {_places(compiled.thresholds)}) as relaid "
+        f"from (select rule, subject, episode, rule_version, thresholds from change "
+        f"where rule = '{rule.id}' and stood and not stands) e "
         f"left join {compiled.source} f on f.subject = e.subject and f.episode = e.episode)"
     )
+
+
+def _places(thresholds: str) -> str:
+    """SQL of the keys of values (``Value.key``) without the values: which parameters, of where and for whom."""
+    return f"list_transform({thresholds}, lambda key: regexp_replace(key, '=[^/]*', ''))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,7 +138,13 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
     for tier in parameter.gaps():
         of = f" for tier {tier}" if tier else ""
         yield f'no value{of} for the whole country from {LAW_FROM} on; add one with region ""'
+    seen: set[tuple[date, str, str]] = set()
     for value in parameter.values:
+        whose = {(value.from_, value.region, tier) for tier in value.tiers or ("",)}
+        if seen & whose:
+            where = f" in {value.region}" if value.region else ""
+            yield f"two values from {value.from_}{where} for the same; remove one, or give the later one a later day"
+        seen |= whose
         for tier in set(value.tiers) - set(TIERS_OF_PARAMETERS):
             yield f"tier {tier} is not known{near(tier, TIERS_OF_PARAMETERS)}; mend it"
         if parameter.by_tier and not value.tiers:

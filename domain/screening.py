@@ -27,8 +27,10 @@ from schemas.load import of_topic
 Connection = duckdb.DuckDBPyConnection
 FEW = 200
 """Up to so many subjects their records are looked up by index, more by a scan of the table."""
-CHUNK = 50_000
-"""So many subjects are evaluated at a time, which bounds memory when everybody is."""
+CHUNK = 2_000
+"""A sweep takes everybody in chunks of so many subjects."""
+AT_ONCE = 25
+"""So many chunks are evaluated together at most, which bounds memory."""
 
 _TICK, _HEARTBEAT, _CONDITION = "hub.tick", "hub.heartbeat", "hub.condition"
 
@@ -74,6 +76,10 @@ class Screening:
             kept.create(con)
         con.execute("create table if not exists clock (day date)")
         con.execute(
+            "create table if not exists sweep (subject varchar, caused_at timestamp, baseline boolean, chunk integer)"
+        )
+        con.execute("create table if not exists sweeping (chunk integer, chunks integer)")
+        con.execute(
             "create table if not exists heartbeat (source varchar, topic varchar, division_prefix varchar, "
             "source_epoch integer, seq bigint, covers_from date, complete boolean)"
         )
@@ -87,7 +93,6 @@ class Screening:
         con.execute(f"set dynamic_or_filter_threshold = {FEW}")
         con.execute("create temp table if not exists touched (subject varchar, caused_at timestamp, baseline boolean)")
         con.execute("create temp table if not exists subjects (subject varchar, caused_at timestamp, baseline boolean)")
-        con.execute("create temp table if not exists everybody (subject varchar, chunk integer)")
         con.execute("create temp table if not exists pending (caused_at timestamp)")
         facts.create(con, self.name, self.kept)
         self._define(con, self.today(con))
@@ -148,8 +153,14 @@ class Screening:
 
     # ------------------------------------------------------------------ out
 
-    def evaluate(self, con: Connection, stamp: Stamp, *, everybody: bool = False) -> dict[str, pl.DataFrame]:
-        """Recompute the touched subjects (or everybody), store the difference and return it by topic."""
+    def evaluate(
+        self, con: Connection, stamp: Stamp, *, everybody: bool = False, chunks: int | None = None
+    ) -> dict[str, pl.DataFrame]:
+        """Recompute the touched subjects, store the difference and return it by topic; everybody in a sweep.
+
+        A new day, a feed that now covers a place, or ``everybody`` begins a sweep anew. ``chunks`` of it are taken
+        now (None: all that is left); the rest stays in the file for later calls (`unswept`).
+        """
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
         ((today, pending, caused_at),) = run(
             con, "select (select max(day) from clock), count(*), max(caused_at) from pending"
@@ -158,10 +169,17 @@ class Screening:
             self._define(con, today)
             run(con, "truncate pending")
         if today is not None:
-            for _ in self._chunks(con, everybody or pending > 0, caused_at or _utc(stamp.decided_at)):
+            if everybody or pending:
+                self._begin_sweep(con, caused_at or _utc(stamp.decided_at), stamp.baseline)
+            for _ in self._parts(con, chunks):
                 self._decide(con, stamp, today, found)
         run(con, "truncate touched")
         return {topic: pl.concat(frames) if frames else of_topic(topic).empty() for topic, frames in found.items()}
+
+    @staticmethod
+    def unswept(con: Connection) -> int:
+        """Chunks of a sweep that are still to be evaluated."""
+        return count(con, "select coalesce(sum(chunks - chunk), 0) from sweeping")
 
     def _define(self, con: Connection, day: date | None) -> None:
         """Tell facts and rules the day and what the feeds cover on it."""
@@ -171,32 +189,48 @@ class Screening:
             con.execute(statement)
         forget(con)
 
-    def _chunks(self, con: Connection, everybody: bool, caused_at: datetime) -> Iterator[None]:
-        """Fill ``subjects`` with those to evaluate, chunk by chunk."""
-        run(con, "truncate subjects")
-        if not everybody:
-            touched = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
-            if subjects := count(con, touched):
-                expect(con, subjects)
-                yield
-            return
-        expect(con, CHUNK)
-        con.execute("truncate everybody")
+    def _begin_sweep(self, con: Connection, caused_at: datetime, baseline: bool) -> None:
+        """Note everybody of whom anything is known, those touched first, to be evaluated chunk by chunk."""
+        con.execute("delete from sweep")
         con.execute(
-            f"insert into everybody select subject, (row_number() over (order by subject) - 1) // {CHUNK} "
+            "insert into sweep select e.subject, coalesce(t.at, ?), coalesce(t.first, false) or ?, "
+            f"(row_number() over (order by t.subject is null, e.subject) - 1) // {CHUNK} "
             f"from ({self.recorded} union select subject from verdict"
-            f"{''.join(v.known_subjects for v in self.forwarded)})"
+            f"{''.join(v.known_subjects for v in self.forwarded)}) e "
+            "left join (select subject, max(caused_at) as at, bool_and(baseline) as first from touched group by 1) t "
+            "using (subject)",
+            [caused_at, baseline],
         )
-        ((chunks,),) = con.execute("select coalesce(max(chunk) + 1, 0) from everybody").fetchall()
-        for chunk in range(chunks):
-            con.execute("truncate subjects")
-            con.execute(
-                "insert into subjects select e.subject, coalesce(max(t.caused_at), ?), "
-                "coalesce(bool_and(t.baseline), false) "
-                "from everybody e left join touched t using (subject) where e.chunk = ? group by 1",
-                [caused_at, chunk],
-            )
+        con.execute("delete from sweeping")
+        con.execute("insert into sweeping select 0, max(chunk) + 1 from sweep having count(*) > 0")
+        con.execute("truncate touched")
+
+    def _parts(self, con: Connection, chunks: int | None) -> Iterator[None]:
+        """Fill ``subjects`` with those to evaluate, part by part: the touched ones, then the sweep's next chunks."""
+        run(con, "truncate subjects")
+        touched = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
+        if subjects := count(con, touched):
+            expect(con, subjects)
             yield
+        if chunks == 0:
+            return
+        for at, end in con.execute("from sweeping").fetchall():
+            last = end if chunks is None else min(end, at + chunks)
+            for first in range(at, last, AT_ONCE):
+                behind = min(last, first + AT_ONCE)
+                con.execute("truncate subjects")
+                con.execute(
+                    "insert into subjects select subject, caused_at, baseline from sweep "
+                    "where chunk >= ? and chunk < ?",
+                    [first, behind],
+                )
+                expect(con, (behind - first) * CHUNK)
+                yield
+            con.execute("delete from sweeping")
+            if last == end:
+                con.execute("delete from sweep")
+            else:
+                con.execute("insert into sweeping values (?, ?)", [last, end])  # an update would hold up checkpoints
 
     def _decide(self, con: Connection, stamp: Stamp, today: date, found: dict[str, list[pl.DataFrame]]) -> None:
         filled = self._facts(con, stamp.division_default)

@@ -63,13 +63,18 @@ class Stage(Protocol):
         """
 
     def evaluate(
-        self, con: duckdb.DuckDBPyConnection, stamp: Stamp, *, everybody: bool = False
+        self, con: duckdb.DuckDBPyConnection, stamp: Stamp, *, everybody: bool = False, chunks: int | None = None
     ) -> dict[str, pl.DataFrame]:
-        """Recompute the touched subjects (or everybody), store the difference, and return it.
+        """Recompute the touched subjects, store the difference, and return it; everybody in a sweep.
+
+        ``everybody`` begins a sweep, as a new day does; ``chunks`` of it are taken now, None: all that is left.
 
         One frame per output topic with the columns of its schema, rows in the order in which they
         are to be published.
         """
+
+    def unswept(self, con: duckdb.DuckDBPyConnection) -> int:
+        """Chunks of a sweep that are still to be evaluated; they are kept in the file."""
 
     def adopt(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
         """Replace what this partition has published on an output topic by what stands in Kafka.

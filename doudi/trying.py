@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,18 +19,16 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 import polars as pl
-import yaml
 
-from domain import facts, rules, tiers
+from domain import facts, law, rules, tiers
 from domain.errors import Permanent
 from domain.records import stream
-from domain.rules import SHIPPED, RuleBook, RuleError
+from domain.rules import RuleBook
 from domain.screening import PersonStage
 from domain.trying import Attempt, Change, Records, answer, days
 from doudi.copies import newest
 from doudi.rulebook import CAUSES
 from doudi.screen import read
-from schemas.topics import DEPARTMENTS
 
 _HELD = ("Could not set lock", "Conflicting lock", "already open")
 WHAT = {"stood": ("期初已成立", "stood before"), "begun": ("新成立", "begun"), "ended": ("结束", "ended")}
@@ -55,31 +52,7 @@ def laid_over(given: Path, folder: Path | None) -> RuleBook:
     """
     if given.is_dir():
         return rules.load(given)
-    if not given.is_file():
-        raise RuleError([f"{given}: no such file; give the file of a rule or parameter, or a folder of rules"])
-    with tempfile.TemporaryDirectory(prefix="doudi-try-") as name:
-        book = Path(shutil.copytree(folder or SHIPPED, Path(name) / "rules"))
-        place = book / _place(given, book)
-        for same in book.glob(f"*/{given.name}"):
-            same.unlink()
-        place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(given, place)
-        return rules.load(book)
-
-
-def _place(given: Path, book: Path) -> Path:
-    """Where in the book the file belongs: by its content, else where a file of its name is."""
-    try:
-        content = yaml.safe_load(given.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError):
-        content = None
-    if isinstance(content, dict):
-        if "values" in content:
-            return Path("parameters", given.name)
-        if content.get("to") in DEPARTMENTS:
-            return Path(str(content["to"]), given.name)
-    found = sorted(book.glob(f"*/{given.name}"))
-    return found[0].relative_to(book) if found else Path(DEPARTMENTS[0], given.name)
+    return law.laid_over(folder, law.read_files([given]))
 
 
 # ---------------------------------------------------------------------- records

@@ -14,8 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from domain import divisions, rules
-from domain.rules import RuleBook
+from domain import divisions
 from domain.sealing import derive
 from gateway import errors
 from gateway.asking import Asking, KafkaAsking
@@ -25,6 +24,7 @@ from gateway.explain import Explainer
 from gateway.guard import Guard
 from gateway.hub import Hub
 from gateway.identity import Identities
+from gateway.laws import Laws
 from gateway.orders import Orders
 from gateway.outgoing import KafkaOutgoing, Outgoing
 from gateway.routes import cases, catalogue, health, questions, roster, sheets, sign_in, stream
@@ -35,6 +35,7 @@ from gateway.tokens import Tokens
 from gateway.users import Users
 from wire.asking import QUESTION
 from wire.kafka import producer
+from wire.lawbook import Lawbook
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.secrets import Secrets
@@ -51,7 +52,7 @@ def create_app(
     client: Client,
     outgoing: Outgoing,
     asking: Asking,
-    rulebook: RuleBook,
+    laws: Laws,
     secrets: Secrets,
     console: Path = CONSOLE,
 ) -> FastAPI:
@@ -61,11 +62,11 @@ def create_app(
         settings=settings,
         redis=client,
         keys=keys,
-        rules=rulebook,
+        laws=laws,
         tokens=Tokens(secrets.token, settings.token_minutes, Users(settings.secrets_dir), client, keys),
         orders=Orders(client, keys, outgoing, settings.command_wait_s),
         identities=Identities(client, keys, outgoing, secrets.vault),
-        explainer=Explainer(rulebook, derive(secrets.token, b"doudi.opaque")),
+        explainer=Explainer(lambda: laws.law, derive(secrets.token, b"doudi.opaque")),
         feed=Feed(client, keys),
         asking=asking,
         divisions=divisions.load(settings.divisions),
@@ -75,7 +76,9 @@ def create_app(
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         await hub.feed.start()
+        await laws.start()
         yield
+        await laws.stop()
         await hub.feed.stop()
         await client.aclose()
 
@@ -162,8 +165,8 @@ def serve(settings: Settings) -> None:
         registry.id_of(topic)
     client = connect(settings)
     asking = KafkaAsking(settings, registry)
-    book, secrets = rules.load(settings.rules), Secrets.load(settings.secrets_dir)
-    app = create_app(settings, client, outgoing, asking, book, secrets)
+    laws, secrets = Laws(Lawbook(settings, registry).refresh), Secrets.load(settings.secrets_dir)
+    app = create_app(settings, client, outgoing, asking, laws, secrets)
     config = uvicorn.Config(
         app,
         host=settings.host,

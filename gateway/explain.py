@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from domain.explain import Language, fact, sentence, shown, threshold
+from domain.law import Law
 from domain.rules import RuleBook
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Words for the conditions of cases. ``secret``: key of the opaque ids that stand for condition ids."""
+    """Words for the conditions of cases, by the version of the rule that decided.
 
-    rules: RuleBook
+    ``law``: as it is known now. ``secret``: key of the opaque ids that stand for condition ids.
+    """
+
+    law: Callable[[], Law]
     secret: bytes
 
-    def title(self, rule_id: str) -> dict[str, str]:
-        """Id and titles of a rule; a rule that the book no longer has keeps its id."""
-        rule = self.rules.rules.get(rule_id)
+    def title(self, rule_id: str, version: int = 0) -> dict[str, str]:
+        """Id and titles of a rule (by default as it was said last); one that no book has keeps its id."""
+        rule = self.law().rule(rule_id, version)
         return {
             "id": rule_id,
             "title_zh": rule.title_zh if rule else rule_id,
             "title_en": rule.title_en if rule else rule_id,
         }
 
-    def legal(self, rule_id: str) -> list[dict[str, str]]:
-        """The legal sources of a rule."""
-        rule = self.rules.rules.get(rule_id)
+    def legal(self, rule_id: str, version: int = 0) -> list[dict[str, str]]:
+        """The legal sources of a rule (by default as it was said last)."""
+        rule = self.law().rule(rule_id, version)
         return (
             [] if rule is None else [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources]
         )
@@ -40,7 +44,8 @@ class Explainer:
         """A condition of a case as the console shows it. No key of a person or household is in it."""
         evidence = orjson.loads(held["evidence"] or b"{}")
         thresholds = orjson.loads(held["thresholds"] or b"{}")
-        titles = self.title(held["rule"])
+        book = self.law().holding(held["rule"], held["rule_version"])
+        titles = self.title(held["rule"], held["rule_version"])
         return {
             "condition_id": self.opaque(held["condition_id"]),
             "rule": held["rule"],
@@ -57,35 +62,37 @@ class Explainer:
             "tier_en": shown(held["tier"] or "none", "tier", "en"),
             "episode": held["episode"],
             "as_of": held["as_of"],
-            "facts": [fact(self.rules, n, v) for n, v in evidence.items() if not n.endswith("_key")],
-            "thresholds": [self._threshold(n, v) for n, v in thresholds.items()],
-            "legal": self.legal(held["rule"]),
+            "facts": [fact(book, n, v) for n, v in evidence.items() if not n.endswith("_key")],
+            "thresholds": [_threshold(book, n, v) for n, v in thresholds.items()],
+            "legal": self.legal(held["rule"], held["rule_version"]),
             "records": [
                 {k: r.get(k) for k in ("topic", "partition", "offset", "record_id")}
                 for r in orjson.loads(held["records"] or b"[]")
             ],
-            "sentence_zh": self.sentence(held["rule"], evidence, thresholds, "zh"),
-            "sentence_en": self.sentence(held["rule"], evidence, thresholds, "en"),
-        }
-
-    def sentence(
-        self, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: Language
-    ) -> str:
-        """The rule's explanation with its values; of a rule that the book no longer has, its id."""
-        rule = self.rules.rules.get(rule_id)
-        return sentence(self.rules, rule, evidence, thresholds, language) if rule else rule_id
-
-    def _threshold(self, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            **threshold(self.rules, name, found.get("value")),
-            "from": found.get("from"),
-            "region": found.get("region"),
-            "source": found.get("source"),
-            "source_zh": found.get("source_zh"),
-            "source_en": found.get("source_en"),
-            "product_default": bool(found.get("product_default")),
+            "sentence_zh": _sentence(book, held["rule"], evidence, thresholds, "zh"),
+            "sentence_en": _sentence(book, held["rule"], evidence, thresholds, "en"),
         }
 
     def opaque(self, condition_id: str) -> str:
         """What stands for a condition's id, which holds a key."""
         return hashlib.blake2b(condition_id.encode(), digest_size=12, key=self.secret).hexdigest()
+
+
+def _sentence(
+    book: RuleBook, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: Language
+) -> str:
+    """The rule's explanation with its values; of a rule that the book does not have, its id."""
+    rule = book.rules.get(rule_id)
+    return sentence(book, rule, evidence, thresholds, language) if rule else rule_id
+
+
+def _threshold(book: RuleBook, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **threshold(book, name, found.get("value")),
+        "from": found.get("from"),
+        "region": found.get("region"),
+        "source": found.get("source"),
+        "source_zh": found.get("source_zh"),
+        "source_en": found.get("source_en"),
+        "product_default": bool(found.get("product_default")),
+    }

@@ -17,6 +17,7 @@ from gateway.client import Client
 from gateway.errors import Problem
 from gateway.explain import Explainer
 from gateway.identity import Identities
+from gateway.laws import Laws
 from gateway.orders import Orders
 from gateway.sheets import Sheets
 from gateway.stream import Feed
@@ -33,7 +34,7 @@ class Hub:
     settings: Settings
     redis: Client
     keys: RedisKeys
-    rules: RuleBook
+    laws: Laws
     tokens: Tokens
     orders: Orders
     identities: Identities
@@ -42,6 +43,11 @@ class Hub:
     asking: Asking
     divisions: Divisions
     sheets: Sheets
+
+    @property
+    def rules(self) -> RuleBook:
+        """The rule book of today."""
+        return self.laws.today
 
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:
         """The case's document, or Problem not_found where it is another kind or outside the user's scope."""

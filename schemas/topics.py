@@ -197,6 +197,15 @@ HUB_TOPICS = (
         "Answers to questions, computed from state",
         ("gateway and command line",),
     ),
+    _hub(
+        "hub.rulebook",
+        "activation_id",
+        "command line",
+        "one",
+        "forever",
+        "Rules and parameters that come into force on a day",
+        ("screening", "households", "casework", "gateway"),
+    ),
     _hub("hub.audit", "audit_id", "gateway", "one", "forever", "Who opened or did what", ("auditors",)),
 )
 

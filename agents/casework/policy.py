@@ -8,24 +8,29 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 
-from domain import calendar, rules
+from domain import calendar
 from domain.cases import Policy
 from domain.cases.model import local_day
 from domain.errors import Permanent
+from domain.law import Law
 from wire.settings import Settings
 
 log = logging.getLogger("doudi.casework")
 
 
-def policy(settings: Settings, today: date | None = None) -> Policy:
-    """Rules' closings and deadlines in working days. Raises RuleError, or CalendarError without this year."""
-    book = rules.load(settings.rules)
+def policy(settings: Settings, law: Law, today: date | None = None) -> Policy:
+    """Rules' closings, as each was said last, and deadlines in working days. Raises CalendarError without this year."""
     return Policy(
         due=due(settings, today),
-        closes={rule.id: frozenset(rule.closes) for rule in book.rules.values()},
+        closes=closings(law),
         division=settings.region,
         storm_limit=settings.storm_limit,
     )
+
+
+def closings(law: Law) -> dict[str, frozenset[str]]:
+    """Rule to the causes of ending that close a case by themselves, as the rule was said last."""
+    return {rule.id: frozenset(rule.closes) for book in law.books for rule in book.rules.values()}
 
 
 def due(settings: Settings, today: date | None = None) -> Callable[[date, int], date | None]:

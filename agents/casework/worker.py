@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from agents import faults
 from agents.app import build, die, logical
 from agents.app import run as run_app
 from agents.casework.core import Casework, Rebuild, epochs_of
-from agents.casework.policy import policy
+from agents.casework.policy import closings, policy
 from agents.casework.publish import OWNER, CasePublisher
 from agents.casework.store import CaseStore, Event
 from agents.columns import Columns
@@ -29,7 +30,7 @@ from agents.errors import CorruptStateError, StateFolderError
 from agents.gauge import Gauge
 from agents.slices import Slice
 from agents.state import PartitionState, open_file, set_aside, suspect
-from domain.cases import Policy
+from wire.lawbook import Lawbook
 from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
@@ -43,9 +44,13 @@ FILE = "casework.duckdb"
 class Worker:
     """The one casework of a hub. Its methods block and are called one at a time, off the event loop."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
-        self._settings, self._policy = settings, policy
+    def __init__(self, settings: Settings) -> None:
+        """Raises RuleError, CalendarError, WireError."""
+        self._settings = settings
         self._registry = Registry(settings.registry, settings.namespace)
+        self._lawbook = Lawbook(settings, self._registry)
+        self._law = self._lawbook.law
+        self._policy = policy(settings, self._law)
         self._columns = Columns(self._registry)
         self._publisher = CasePublisher(settings, self._registry)
         self._casework: Casework | None = None
@@ -93,10 +98,20 @@ class Worker:
         topic = logical(self._settings, part.topic)
         frame, _ = self._columns.frame(topic, part.keys, part.values, part.offsets)
         conditions, commands = (frame, None) if topic == "hub.condition" else (None, frame)
+        if conditions is not None:
+            self._follow(conditions)
         events = self.casework.apply(conditions, commands)
         self._publish(events)
         self.gauge.figures.more.update(self.casework.counts)
         self.gauge.slice(len(part), len(events), part.last_ms, began)
+
+    def _follow(self, conditions: pl.DataFrame) -> None:
+        """A version of a rule that was not met before may have come into force since the start."""
+        said = conditions.filter(pl.col("rule") != "").select("rule", "rule_version").unique()
+        law = self._lawbook.known(said.rows())
+        if law is not self._law:
+            self._law = law
+            self._policy = self.casework.policy = replace(self._policy, closes=closings(law))
 
     def _open(self) -> CaseStore:
         path = self._settings.state_dir / FILE
@@ -175,7 +190,7 @@ def _now() -> int:
 
 def run(settings: Settings) -> NoReturn:
     """Run casework until a signal; exits the process. Raises what a missing rule or calendar raises."""
-    worker = Worker(settings, policy(settings))
+    worker = Worker(settings)
     bench = ThreadPoolExecutor(1, thread_name_prefix="casework")
 
     async def work(function: Callable[..., Any], *args: Any) -> Any:

@@ -26,24 +26,24 @@ import redis
 import uvicorn
 from confluent_kafka import Message, TopicPartition
 
-from agents.casework.policy import policy
 from agents.casework.worker import Worker
 from agents.columns import Columns, instants
 from agents.projection.projector import TOPICS
 from agents.projection.worker import Views
 from agents.slices import Slice
 from agents.tasks import TaskAgent
-from domain import rules
 from doudi.embedded.hub import environment
 from gateway.app import RUNFILE, _Server, create_app
 from gateway.asking import KafkaAsking
 from gateway.client import connect
+from gateway.laws import Laws
 from gateway.outgoing import KafkaOutgoing
 from gateway.users import Users
 from schemas import load
 from schemas.codec import encode
 from schemas.topics import TOPICS as TABLE
 from wire.kafka import Publisher, consumer, partitions_of, producer, publish_and_wait
+from wire.lawbook import Lawbook
 from wire.reading import read_all
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
@@ -343,7 +343,7 @@ class Thread:
             self._failed = error
 
     def _casework(self) -> None:
-        with closing(Worker(self._settings, policy(self._settings))) as worker:
+        with closing(Worker(self._settings)) as worker:
             at = worker.acquire()
             self._follow({(t, 0): p for t, p in at.items()}, worker.apply)
 
@@ -368,8 +368,8 @@ class Thread:
             outgoing = KafkaOutgoing(settings, registry, producer(settings, linger_ms=0))
             client = connect(settings)
             asking = KafkaAsking(settings, registry)
-            book, secrets = rules.load(settings.rules), Secrets.load(settings.secrets_dir)
-            app = create_app(settings, client, outgoing, asking, book, secrets)
+            laws, secrets = Laws(Lawbook(settings, registry).refresh), Secrets.load(settings.secrets_dir)
+            app = create_app(settings, client, outgoing, asking, laws, secrets)
             config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
             self._server = _Server(config, settings.home / RUNFILE)
             self._server.run()

@@ -24,6 +24,7 @@ from domain.stage import Stamp
 from schemas import load
 
 LIMIT = 100_000
+CHUNK = 2  # persons of a sweep
 DAY = date(2026, 3, 1)
 
 
@@ -45,6 +46,7 @@ class ToyStage:
             CREATE INDEX IF NOT EXISTS bill_person ON bill(person);
             CREATE TABLE IF NOT EXISTS told(person VARCHAR, total BIGINT, standing BOOLEAN);
             CREATE TABLE IF NOT EXISTS today(day DATE);
+            CREATE TABLE IF NOT EXISTS unswept(person VARCHAR);
             CREATE TEMP TABLE IF NOT EXISTS touched(person VARCHAR)
         """)
 
@@ -60,13 +62,19 @@ class ToyStage:
             con.unregister("frame_in")
 
     def evaluate(
-        self, con: duckdb.DuckDBPyConnection, stamp: Stamp, *, everybody: bool = False
+        self, con: duckdb.DuckDBPyConnection, stamp: Stamp, *, everybody: bool = False, chunks: int | None = None
     ) -> dict[str, pl.DataFrame]:
         if con.execute("SELECT max(day) FROM today").fetchall()[0][0] is None:
             return {}
-        table = "bill" if everybody else "touched"
-        people = [p for (p,) in con.execute(f"SELECT DISTINCT person FROM {table}").fetchall()]
+        if everybody:
+            con.execute("DELETE FROM unswept")
+            con.execute("INSERT INTO unswept SELECT DISTINCT person FROM bill")
+        people = [p for (p,) in con.execute("SELECT DISTINCT person FROM touched").fetchall()]
         con.execute("DELETE FROM touched")
+        some = "" if chunks is None else f"LIMIT {chunks * CHUNK}"
+        swept = [p for (p,) in con.execute(f"SELECT person FROM unswept ORDER BY person {some}").fetchall()]
+        con.execute("DELETE FROM unswept WHERE person IN (SELECT unnest(?))", [swept])
+        people = sorted({*people, *swept})
         if not people:
             return {}
         con.register("asked", pl.DataFrame({"person": people}))
@@ -104,6 +112,10 @@ class ToyStage:
     def _members(self, changed: pl.DataFrame, stamp: Stamp) -> pl.DataFrame:
         rows = [member(p, total, stamp) for p, total, _, _ in changed.rows()]
         return pl.DataFrame(rows, schema=load.of_topic("hub.member").dtypes)
+
+    def unswept(self, con: duckdb.DuckDBPyConnection) -> int:
+        left: int = con.execute("SELECT count(*) FROM unswept").fetchall()[0][0]
+        return -(-left // CHUNK)
 
     def adopt(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
         if topic == "hub.member":  # everybody's total

@@ -303,7 +303,7 @@ def test_a_file_that_cannot_be_read_gets_the_messages_of_check(tmp_path: Path) -
     file.write_text("id: [", encoding="utf-8")
     with pytest.raises(RuleError, match=r"civil/R04.yaml:2: not YAML"):
         trying.laid_over(file, None)
-    with pytest.raises(RuleError, match="no such file; give the file of a rule or parameter"):
+    with pytest.raises(RuleError, match="no such file or directory; give the file of a rule or parameter"):
         trying.laid_over(tmp_path / "R99.yaml", None)
 
 

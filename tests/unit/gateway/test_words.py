@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from domain import rules
 from domain.cases.commands import REFUSALS
+from domain.law import of_folder
 from gateway.errors import TABLE
 from gateway.explain import Explainer
 from gateway.identity import masked
 from gateway.users import Users
 
-EXPLAINER = Explainer(rules.load(), b"0" * 32)
+LAW = of_folder(None)
+EXPLAINER = Explainer(lambda: LAW, b"0" * 32)
 HELD = {
     "condition_id": "R01:aaaa:2026",
     "rule": "R01",
@@ -45,9 +46,10 @@ def test_a_condition_is_said_in_two_languages_and_without_keys() -> None:
 
 
 def test_every_rule_can_be_said() -> None:
-    for rule in EXPLAINER.rules.rules.values():
-        assert "{" not in EXPLAINER.sentence(rule.id, {}, {}, "zh")
-        assert "{" not in EXPLAINER.sentence(rule.id, {}, {}, "en")
+    for rule in LAW.installed.rules.values():
+        shown = EXPLAINER.condition({**HELD, "rule": rule.id, "evidence": "{}", "thresholds": "{}"})
+        assert "{" not in shown["sentence_zh"]
+        assert "{" not in shown["sentence_en"]
 
 
 def test_a_rule_that_is_gone_keeps_its_id() -> None:
