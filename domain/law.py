@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Law:
     installed: RuleBook
     folder: Path | None = None
     activations: tuple[Activation, ...] = ()
-    _books: dict[tuple[str, ...], RuleBook] = field(default_factory=dict, repr=False)
+    _books: dict[tuple[Activation, ...], RuleBook] = field(default_factory=dict, repr=False)
 
     def in_force(self, day: date) -> list[Activation]:
         """The activations that are the law on a day, in the order in which they came into force."""
@@ -62,13 +62,12 @@ class Law:
 
     def book(self, day: date) -> RuleBook:
         """The rule book of a day. Raises RuleError where the installed one and the activations do not agree."""
-        acts = self.in_force(day)
+        acts = tuple(self.in_force(day))
         if not acts:
             return self.installed
-        key = tuple(a.activation_id for a in acts)
-        if key not in self._books:
-            self._books[key] = laid_over(self.folder, (file for a in acts for file in a.files), self.installed)
-        return self._books[key]
+        if acts not in self._books:
+            self._books[acts] = laid_over(self.folder, (file for a in acts for file in a.files), self.installed)
+        return self._books[acts]
 
     @property
     def books(self) -> list[RuleBook]:
@@ -84,6 +83,11 @@ class Law:
     def rule(self, rule: str, version: int) -> Rule | None:
         """A rule as a version said it; where that is not known, as it was said last; None for an unknown one."""
         return self.holding(rule, version).rules.get(rule)
+
+    def with_(self, activation: Activation) -> Law:
+        """This law with one more activation, or with another record of one that is there."""
+        found = {a.activation_id: a for a in (*self.activations, activation)}
+        return replace(self, activations=tuple(found.values()))
 
     def kept(self, before: Law) -> Law:
         """This law with the books that another has made already; the installed one is the same."""
@@ -152,7 +156,7 @@ def objections(law: Law, new: Activation) -> list[str]:
     Versions of a rule grow with the days: what was decided by a version can be explained by it ever after.
     Raises RuleError where the book with it cannot be used.
     """
-    after = Law(law.installed, law.folder, (*law.activations, new))
+    after = law.with_(new)
     later = sorted({a.day for a in after.in_force(date.max) if a.day > new.day})
     changed, found = _grown(law.book(new.day), after.book(new.day))
     if not changed:

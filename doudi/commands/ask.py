@@ -7,12 +7,13 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.errors import Permanent
+from doudi.commands.activations import lawbook
 from doudi.commands.run import here
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def why_not(
 
 
 def _rule(name: str) -> tuple[RuleBook, Rule]:
-    from domain import rules  # noqa: PLC0415 - slow to import
-    from domain.rulelint import meant  # noqa: PLC0415
+    from domain.rulelint import meant  # noqa: PLC0415 - slow to import
 
-    book = rules.load(here().rules)
+    with lawbook() as law:
+        book = law.law.book(law.told() or date.min)
     if name not in book.rules:
         raise Refused(f"rule {name} is not known{meant(name, book.rules)}; `doudi rules docs` lists all")
     return book, book.rules[name]

@@ -1,4 +1,7 @@
-"""``doudi rules``: for whoever writes or reads the law: check it, print it, start a new rule. Without Kafka."""
+"""``doudi rules``: for whoever writes or reads the law: check it, print it, start a rule, try a change; without Kafka.
+
+Bringing it into force is commands/activations.py.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from doudi.commands import activations
 from wire.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,10 +26,13 @@ Folder = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    group = typer.Typer(no_args_is_help=True, help="The law: check, print, start a rule, try a change.")
+    group = typer.Typer(
+        no_args_is_help=True, help="The law: check, print, start a rule, try a change, bring it into force."
+    )
     for command in (check, docs, new, mutate):
         group.command()(command)
     group.command(name="try")(attempt)
+    activations.register(group)
     app.add_typer(group, name="rules")
 
 
