@@ -138,11 +138,12 @@ def calendar(
     """Which entries in places whose code begins with ``division`` are to be re-certified when (``roster.calendar``).
 
     ``on``: the day asked, ISO. ``counts``: month, tier, town and how many entries. ``entries``: those due first, at
-    most DUE_FIRST of them, each with entry, tier, division, why, month, due_on and last (ISO, or null).
+    most DUE_FIRST of them, each with entry, tier, review_class ("": none), division, why, month, due_on and last (ISO,
+    or null).
     """
     rows = roster.calendar(con, stage, on, until, division, division_default)
     named = rows.head(DUE_FIRST).select(
-        "entry", "tier", "division", "why", "month", pl.col("due_on", "last").dt.to_string("iso")
+        "entry", "tier", "review_class", "division", "why", "month", pl.col("due_on", "last").dt.to_string("iso")
     )
     return {"on": on.isoformat(), "counts": [list(r) for r in roster.due(rows)], "entries": named.to_dicts()}
 

@@ -90,6 +90,8 @@ def counts(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
 
 OVERDUE: Final = "overdue"
 UNDATED: Final = "undated"
+CLASSES: Final = ("A", "B", "C")
+"""Review classes (分类管理), each with a period of its own; an entry without one goes by its tier."""
 
 
 def calendar(
@@ -99,18 +101,21 @@ def calendar(
 
     By the records that the persons' stage keeps, in places whose code begins with ``division``.
 
-    Columns: person_key, tier, entry (record_id), division, why, last (re-certified; null: never), due_on, month.
-    Why: period (R30V: so many days after the last, by the law of the day asked at the entry's place) or taper (R30T:
+    Columns: person_key, tier, review_class ('' for none), entry (record_id), division, why, last (re-certified; null:
+    never), due_on, month. Why: period (R30V: so many days after the last, by the class or else the tier and by the law
+    of the day asked at the entry's place) or taper (R30T:
     not re-checked in the days before its taper ends, due by that end). Month: overdue (due before the day asked),
     YYYY-MM, or undated: without a day of re-certification nobody can say, and due_on is null. A person has as many
     rows as entries and reasons. Leaves the connection to be told a day before it is asked anything else.
     """
     entries, parameters = _entries(con, stage, on, division_default), stage.book.parameters
-    period, notice = parameters["recertify_days"].value_sql("tier"), parameters["taper_notice_days"].value_sql("tier")
+    of_class = (f"when '{c}' then {parameters[f'recertify_class_{c.lower()}_days'].value_sql('')}" for c in CLASSES)
+    period = f"case review_class {' '.join(of_class)} else {parameters['recertify_days'].value_sql('tier')} end"
+    notice = parameters["taper_notice_days"].value_sql("tier")
     return con.execute(
         f"""
         with held as (
-            select person_key, tier, record_id as entry, coalesce(nullif(division, ''), ?) as division,
+            select person_key, tier, review_class, record_id as entry, coalesce(nullif(division, ''), ?) as division,
                    verified_on, taper_until, as_of() as law_on
             from ({entries}) where in_force
         ), due as (
@@ -119,7 +124,7 @@ def calendar(
             select *, 'taper' as why, taper_until as due_on from held
             where taper_until is not null and not coalesce(taper_until - verified_on <= ({notice}), false)
         )
-        select person_key, tier, entry, division, why, verified_on as last, due_on,
+        select person_key, tier, review_class, entry, division, why, verified_on as last, due_on,
                case when due_on is null then '{UNDATED}' when due_on < as_of() then '{OVERDUE}'
                     else strftime(due_on, '%Y-%m') end as month
         from due where starts_with(division, ?) and (due_on is null or due_on <= ?)

@@ -26,7 +26,7 @@ _KEY: Final = bytes(32)
 """Under which files are read: keys stay in memory, and equal files give equal answers."""
 COLUMNS: Final = ("person", "tier", "entry", "division", "from", "to", "status", "standing", "published_at")
 POSITION: Final = ("lane", "partition", "offset")
-DUE: Final = ("month", "due_on", "person", "tier", "entry", "division", "why", "last")
+DUE: Final = ("month", "due_on", "person", "tier", "review_class", "entry", "division", "why", "last")
 MEMBER: Final = ("person", "division", "entry", "since", "new_tier", "basis", "rules", "reason_zh", "reason_en")
 
 

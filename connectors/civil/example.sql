@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS low_income_member (
     end_date date,
     taper_until date,
     verify_date date,
+    class_code text,
     exit_reason text,
     division char(12),
     deleted boolean NOT NULL DEFAULT false,

@@ -60,6 +60,12 @@ def _exit_reason(column: str) -> Field:
     return Field(pl.when(is_code).then(raw).when(raw.is_not_null()).then(pl.lit("other")), (column,))
 
 
+def _review_class(column: str) -> Field:
+    """A, B or C, also as ``a``, ``Ａ`` or ``A类``; anything else is none, so that the tier's period counts."""
+    word = pl.col(column).str.normalize("NFKC").str.strip_chars().str.to_uppercase()
+    return Field(word.str.extract(r"^([ABC])(?:\s*类)?$"), (column,))
+
+
 ROSTER: Final = Mapping(
     topic="civil.roster",
     identity=Identity(
@@ -73,6 +79,7 @@ ROSTER: Final = Mapping(
         "end_on": day("end_date"),
         "taper_until": day("taper_until"),
         "verified_on": day("verify_date"),
+        "review_class": _review_class("class_code"),
         "exit_reason": _exit_reason("exit_reason"),
     },
 )

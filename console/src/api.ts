@@ -213,6 +213,8 @@ export interface Calendar {
   entries: {
     entry: string
     tier: string
+    /** A, B or C; empty for none. */
+    review_class: string
     division: string
     why: 'period' | 'taper'
     month: string

@@ -10,6 +10,8 @@ import polars as pl
 ROSTER_SHARE = 0.047
 TIER_MILLIONS = {"tekun": 4.6, "dibao": 40.0, "bianyuan": 6.0, "jiance": 3.0, "gangxing": 5.0, "qita": 8.0}
 """National figures; the published 13 million others are split between gangxing and qita here."""
+CLASS_CODES = {"A": 0.2, "A类": 0.05, "B": 0.15, "Ｂ类": 0.05, "C": 0.1, "c": 0.04, "其他": 0.01}
+"""How a bureau writes the review class (分类管理), and on which share of the entries; the rest have none."""
 
 Frames = dict[str, pl.DataFrame]
 
@@ -50,11 +52,13 @@ def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Data
     # Of their own, so that what chance brings else stays as it is: reviewed in time, but for one in a hundred.
     apart = rng.spawn(1)[0]
     seen = apart.integers(0, 180, n) + 365 * (apart.random(n) < 0.01)
+    classes = pl.Series(apart.choice(["", *CLASS_CODES], n, p=[0.4, *CLASS_CODES.values()]))
     return entries.with_columns(
         start_date=back(today, age),
         end_date=pl.when(pl.Series(exited)).then(back(today, gone)),
         taper_until=pl.lit(None, pl.Date),
         verify_date=back(today, np.minimum(age, seen)),
+        class_code=pl.when(classes != "").then(classes),
         exit_reason=pl.when(pl.Series(exited)).then(pl.lit("01")),
         deleted=pl.lit(False),
     ).select(
@@ -65,6 +69,7 @@ def roster(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Data
         "end_date",
         "taper_until",
         "verify_date",
+        "class_code",
         "exit_reason",
         "deleted",
     )

@@ -206,6 +206,7 @@ def _roster(rows: pl.DataFrame) -> pl.DataFrame:
         "end_date",
         "taper_until",
         "verify_date",
+        "class_code",
         "exit_reason",
         "division",
         "deleted",

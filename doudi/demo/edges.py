@@ -392,9 +392,14 @@ def _tapers(scene: Scene, _: int) -> None:
 
 
 def _reviews(scene: Scene, _: int) -> None:
-    """Reviewed a year ago, a day less; half a year ago by tier; somebody who left."""
-    for tier, verified in (("dibao", 365), ("dibao", 364), ("gangxing", 183), ("jiance", 182), ("qita", 183)):
-        scene.entry(scene.someone(), tier, verified=verified)
+    """Reviewed a year ago, a day less; half a year ago by tier; by class, however it is written; somebody who left."""
+    for tier, verified, review_class in (
+        *(("dibao", 365, None), ("dibao", 364, None), ("gangxing", 183, None), ("jiance", 182, None)),
+        *(("qita", 183, None), ("gangxing", 365, "A"), ("gangxing", 364, "a类"), ("jiance", 365, "Ｂ类")),
+        *(("jiance", 364, "B"), ("dibao", 183, "C"), ("tekun", 182, "C"), ("dibao", 183, " ｃ ")),
+        *(("dibao", 183, "D"), ("gangxing", 183, "其他")),
+    ):
+        scene.entry(scene.someone(), tier, verified=verified, review_class=review_class)
     scene.entry(scene.someone(), "dibao", verified=380, end=0, status="exited")
 
 

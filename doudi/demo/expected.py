@@ -42,7 +42,7 @@ QUERIES: dict[str, dict[str, str]] = {
     },
     "civil": {
         "low_income_member": "SELECT entry_id, id_number, tier_code, status, start_date, end_date, taper_until,"
-        " verify_date, deleted FROM low_income_member",
+        " verify_date, class_code, deleted FROM low_income_member",
         "household_member": "SELECT member_id, household_no, id_number, is_head, joined_on, left_on, deleted"
         " FROM household_member",
         "benefit": "SELECT benefit_id, id_number, benefit_code, status, granted_on, start_on, end_on, amount, deleted"
@@ -113,6 +113,7 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "end_date": pl.Date,
         "taper_until": pl.Date,
         "verify_date": pl.Date,
+        "class_code": pl.String,
         "deleted": pl.Boolean,
     },
     "household_member": {

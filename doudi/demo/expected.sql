@@ -76,6 +76,7 @@ WITH m AS (
 )
 SELECT s.id, m.entry_id, m.tier_code AS tier, m.start_date, m.out_date, m.status, today - m.out_date AS days_out,
        m.taper_until, m.verify_date,
+       regexp_extract(translate(upper(trim(m.class_code, ' 　')), 'ＡＢＣａｂｃ', 'ABCABC'), '^([ABC])类?$', 1) AS class,
        (m.status = 'active' OR (m.status = 'exited' AND m.out_date > today))
        AND m.start_date <= today AND (m.out_date IS NULL OR m.out_date > today)
        AND NOT (m.tier_code = 'jiance' AND today >= DATE '2031-01-01') AS in_force
@@ -324,12 +325,14 @@ FROM entry e CROSS JOIN clock
 WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead) AND e.taper_until - today <= 30
   AND (e.verify_date IS NULL OR e.taper_until - e.verify_date > 30);
 
--- R30V: not reviewed for a year; for half a year in two of the tiers. Without any day of review nobody can say.
+-- R30V: not reviewed for a year; for half a year in class C, and without a class in two of the tiers. Without any day
+-- of review nobody can say.
 INSERT INTO expected
 SELECT 'R30V', e.id, e.entry_id, 'yellow', 'civil', 'alert', NULL
 FROM entry e CROSS JOIN clock
 WHERE e.in_force AND e.id NOT IN (SELECT id FROM dead)
-  AND today - e.verify_date >= CASE WHEN e.tier IN ('gangxing', 'jiance') THEN 183 ELSE 365 END;
+  AND today - e.verify_date >= CASE WHEN e.class = 'C' THEN 183 WHEN e.class IN ('A', 'B') THEN 365
+                                    WHEN e.tier IN ('gangxing', 'jiance') THEN 183 ELSE 365 END;
 
 -- R34, R42: in custody or gone from the county, and something is still paid or the roster still lists the person.
 INSERT INTO expected

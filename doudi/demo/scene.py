@@ -18,6 +18,7 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "end_date": pl.Date,
         "taper_until": pl.Date,
         "verify_date": pl.Date,
+        "class_code": pl.String,
         "exit_reason": pl.String,
         "deleted": pl.Boolean,
     },
@@ -180,6 +181,7 @@ class Scene:
         end: int | None = None,
         taper: int | None = None,
         verified: int | None = None,
+        review_class: str | None = None,
         status: str = "active",
         deleted: bool = False,
     ) -> None:
@@ -192,6 +194,7 @@ class Scene:
                 "end_date": self.when(end),
                 "taper_until": self.when(taper),
                 "verify_date": self.when(verified),
+                "class_code": review_class,
                 "exit_reason": None if end is None else "01",
                 "deleted": deleted,
             }

@@ -15,20 +15,24 @@ from tests.integration.casework_rig import PASSWORD
 from tests.integration.test_whole_endings import TODAY, enter
 from tests.whole import Whole
 
-VERIFIED = {811: 400, 812: 365, 813: 300}
-"""Days ago that an entry of the dibao was re-certified, by number: overdue, today, and two months on."""
+VERIFIED = {811: 400, 812: 365, 813: 300, 814: 183}
+"""Days ago that an entry of the dibao was re-certified, by number: overdue, today, two months on; and by its class."""
+CLASS = {811: "A类", 814: "c"}
+"""The class of some, as the department writes it."""
 
 
 @pytest.fixture(scope="module")
 def entered(whole: Whole) -> Whole:
-    """Three entries, and the worker has read them."""
+    """Four entries, and the worker has read them."""
     for number, days in VERIFIED.items():
-        enter(whole, number, verify_date=TODAY - dt.timedelta(days=days))
+        enter(whole, number, verify_date=TODAY - dt.timedelta(days=days), class_code=CLASS.get(number))
     with whole.gateway("county", "civil", "9901") as county:
-        whole.wait(
-            lambda: {"E811", "E812"} <= {e["entry"] for e in county.get("/v1/roster/calendar").json()["entries"]},
-            "the entries are not in the calendar",
-        )
+
+        def there() -> bool:
+            found = county.get("/v1/roster/calendar").json()["entries"]
+            return {"E811", "E812", "E814"} <= {e["entry"] for e in found}
+
+        whole.wait(there, "the entries are not in the calendar")
     return whole
 
 
@@ -48,9 +52,10 @@ def test_through_the_gateway(entered: Whole) -> None:
         assert mine["E811"]["month"] == "overdue"
         assert mine["E812"]["month"] == mine["E812"]["due_on"][:7] == found["on"][:7]
         assert mine["E813"]["month"] == mine["E813"]["due_on"][:7] > found["on"][:7]
-        assert all(
-            e.keys() == {"entry", "tier", "division", "why", "month", "due_on", "last"} for e in found["entries"]
-        )
+        assert mine["E814"]["due_on"] == mine["E812"]["due_on"]
+        assert [mine[f"E{n}"]["review_class"] for n in VERIFIED] == ["A", "", "", "C"]
+        said = {"entry", "tier", "review_class", "division", "why", "month", "due_on", "last"}
+        assert all(e.keys() == said for e in found["entries"])
         assert sum(c["entries"] for c in found["counts"]) >= len(mine) == len(VERIFIED)
         assert not any(entered.person(test_id(n)) in answer.text for n in VERIFIED)
 
@@ -77,7 +82,7 @@ def test_on_the_page_and_on_a_telephone(entered: Whole) -> None:
             expect(page.get_by_role("heading", level=1)).to_have_text("复核日历")
             row = page.get_by_role("row").filter(has_text="E811")
             expect(row).to_contain_text("已逾期")
-            expect(row).to_contain_text("低保对象")
+            expect(row).to_contain_text("低保对象 A类")
             expect(page.get_by_role("row").filter(has_text="E812")).to_be_visible()
             page.get_by_text("12个月", exact=True).click()
             expect(page.get_by_role("row").filter(has_text="E813")).to_be_visible()
@@ -86,6 +91,7 @@ def test_on_the_page_and_on_a_telephone(entered: Whole) -> None:
             page.get_by_role("button", name="切换为英文").click()
             expect(page.get_by_role("heading", level=1)).to_have_text("Re-certification calendar")
             expect(row).to_contain_text("Overdue")
+            expect(row).to_contain_text("class A")
             visit.close()
         page = visit.signed_in("liaison")
         expect(page.get_by_role("link", name="复核日历")).to_have_count(0)

@@ -549,9 +549,11 @@ def of_entries(p: Person) -> dict[Key, Row]:
             both(near, not done, in_force), done, not in_force, False, ("yellow", e["tier"])
         )
         ago = None if verified is None else (p.today - verified).days
-        due = None if ago is None else ago >= (183 if e["tier"] in ("gangxing", "jiance") else 365)
+        of_class = e["review_class"] if e["review_class"] in ("A", "B", "C") else ""
+        often = of_class == "C" or (of_class == "" and e["tier"] in ("gangxing", "jiance"))
+        due = None if ago is None else ago >= (183 if often else 365)
         found["R30V", p.key, e["record_id"]] = Row(
-            both(due, in_force), due is False, not in_force, False, ("yellow", e["tier"])
+            both(due, in_force), due is False, not in_force, False, ("yellow", e["tier"], of_class)
         )
         left = left_on(e)
         recent = None if left is None else (p.today - left).days <= 90

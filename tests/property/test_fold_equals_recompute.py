@@ -47,6 +47,7 @@ BORN = dict(
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TAPERS = [None, None, None, date(2026, 11, 1), date(2026, 12, 12), date(2027, 1, 20)]
+CLASSES = [None, None, "A", "A", "B", "C", "C", "D"]
 TIERS = ["tekun", "dibao", "dibao", "bianyuan", *oracle.ORDER]
 MANY_ENDINGS = 20
 MOST_STORIES = 20
@@ -85,7 +86,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "start_on": pick(PAST),
                 "end_on": pick(ENDS),
                 "taper_until": pick(TAPERS),
-                "verified_on": pick([None, *PAST]),
+                **pick([{"verified_on": day, "review_class": c} for day in (None, *PAST) for c in CLASSES]),
             }
         case "civil.household":
             return {
@@ -398,7 +399,8 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R09": lambda e: (e["entry_tier"],),
                 "R10": lambda e: (e["mark_tier"],),
                 **dict.fromkeys(("R13", "R14", "R14S", "R15"), lambda e: (e["grade"],)),
-                **dict.fromkeys(("R11", "R30T", "R30V", "R38"), lambda e: (e["entry_tier"],)),
+                **dict.fromkeys(("R11", "R30T", "R38"), lambda e: (e["entry_tier"],)),
+                "R30V": lambda e: (e["entry_tier"], e["entry_class"]),
                 **dict.fromkeys(("R07", "R12"), lambda e: (e["stay_fen"],)),
                 **dict.fromkeys(("R34", "R42"), lambda e: (tuple(e["running_benefits"]),)),
                 **dict.fromkeys(("R19", "R20", "R21", "R22"), lambda e: (e["stage"],)),

@@ -342,7 +342,8 @@ export const en: Record<Key, string> = {
   'page.home': 'Home',
 
   'calendar.title': 'Re-certification calendar',
-  'calendar.lead': 'Entries of the roster are re-certified by their tier, and once more before a taper ends',
+  'calendar.lead':
+    'Entries of the roster are re-certified by their class (A, B, C) or else by their tier, and once more before a taper ends',
   'calendar.months': 'Span',
   'calendar.months.n': '{n} months',
   'calendar.counts': 'To be re-certified by month',
@@ -351,6 +352,7 @@ export const en: Record<Key, string> = {
   'calendar.list': 'Entries due first',
   'calendar.list.first': '{n} in all, the {shown} due first',
   'calendar.entry': 'Entry',
+  'calendar.class': 'class {name}',
   'calendar.due': 'Due',
   'calendar.last': 'Last',
   'calendar.never': 'none on file',

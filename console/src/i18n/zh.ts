@@ -331,7 +331,7 @@ export const zh = {
   'page.home': '回到首页',
 
   'calendar.title': '复核日历',
-  'calendar.lead': '在册登记按类别定期复核；渐退期满前须再核一次',
+  'calendar.lead': '在册登记按分类（A、B、C类）复核，未分类的按人员类别复核；渐退期满前须再核一次',
   'calendar.months': '时间范围',
   'calendar.months.n': '{n}个月',
   'calendar.counts': '各月应复核',
@@ -340,6 +340,7 @@ export const zh = {
   'calendar.list': '最先到期的登记',
   'calendar.list.first': '共{n}件，列出最先到期的{shown}件',
   'calendar.entry': '登记编号',
+  'calendar.class': '{name}类',
   'calendar.due': '应复核日',
   'calendar.last': '上次复核',
   'calendar.never': '无记录',

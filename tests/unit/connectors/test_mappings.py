@@ -99,6 +99,18 @@ def test_yuan_to_fen_is_exact(text: str, fen: int | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("A", "A"), ("b", "B"), ("Ｃ", "C"), ("ｃ类", "C"), ("A类", "A"), (" B 类 ", "B"), ("　Ａ类　", "A")),
+        *(("D", None), ("甲", None), ("AB", None), ("A类户", None), ("类", None), ("", None), (None, None)),
+    ],
+)
+def test_a_review_class_is_read_as_it_is_written_or_is_none(text: str | None, name: str | None) -> None:
+    (out,) = mapped("civil", "roster", {"entry_id": "E1", "class_code": text})
+    assert (out["review_class"], out["_problem"]) == (name, None)
+
+
+@pytest.mark.parametrize(
     ("text", "iso"),
     [
         ("2026-03-04 02:16:00.123456+00", "2026-03-04T02:16:00.123456+00:00"),

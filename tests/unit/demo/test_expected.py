@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -576,6 +576,20 @@ def test_tapers_and_reviews() -> None:
     later = standing(found, "R11", "R30T", today=date(2026, 12, 1))
     assert [r[:2] for r in later if r[2].startswith("Etekun")] == []
     assert [r[1] for r in later if r[0] == "R30T"] == [A, B]
+
+
+@pytest.mark.parametrize(
+    ("tier", "written", "days", "stands"),
+    [
+        *(("gangxing", "A", 365, True), ("gangxing", "A", 364, False), ("jiance", "Ｂ类", 365, True)),
+        *(("jiance", "b", 364, False), ("dibao", "C", 183, True), ("dibao", "C", 182, False)),
+        *(("dibao", " ｃ类　", 183, True), ("dibao", "D", 183, False), ("dibao", "CC", 364, False)),
+        *(("gangxing", "其他", 183, True), ("gangxing", "", 183, True), ("gangxing", None, 182, False)),
+    ],
+)
+def test_the_class_of_an_entry_counts_before_its_tier(tier: str, written: str | None, days: int, stands: bool) -> None:
+    found = tables(low_income_member=[entry(A, tier, class_code=written, verify_date=TODAY - timedelta(days=days))])
+    assert [r[1] for r in standing(found, "R30V")] == [A] * stands
 
 
 def test_the_tier_that_is_abolished_counts_no_more() -> None:

@@ -104,7 +104,7 @@ def test_who_lives_in_a_household() -> None:
 
 
 def test_what_is_to_be_recertified(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = played("R30V", "低保满365天未复核")
+    hub = played("R30V", "C类满183天，其人员类别的365天不适用")
     question = {"kind": "calendar", "subject_kind": "division", "subject_key": "9901", "rule": "", "episode": ""}
 
     def calendar(**given: Any) -> questions.Reply:
@@ -115,7 +115,8 @@ def test_what_is_to_be_recertified(monkeypatch: pytest.MonkeyPatch) -> None:
 
     content = calendar().content
     (first,) = content["entries"]
-    assert first.keys() == {"entry", "tier", "division", "why", "month", "due_on", "last"}
+    assert first.keys() == {"entry", "tier", "review_class", "division", "why", "month", "due_on", "last"}
+    assert first["review_class"] == "C"
     assert (first["why"], first["month"]) == ("period", first["due_on"][:7])  # due today, not overdue yet
     assert first["due_on"] == content["on"]
     assert content["counts"] == [[first["month"], "dibao", first["division"][:9], 1]]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import polars as pl
 import pytest
 
 from domain import roster
+from domain.explain import sentence
 from domain.parameters import Value
 from domain.rules import RuleBook, RuleError, load
 from domain.trial import Trial, frame_of
@@ -435,13 +436,100 @@ def test_a_taper_is_rechecked_before_it_ends(trial: Trial) -> None:
     ]
 
 
+def test_a_class_counts_before_the_tier(trial: Trial) -> None:
+    verified = {"verified_on": date(2025, 12, 30)}
+    for n, review_class in enumerate(("A", "B", "C", None, "D", "c")):
+        given(trial, entry(f"P{n}", f"e{n}", "dibao", review_class=review_class, **verified))
+        given(trial, entry(f"Q{n}", f"f{n}", "gangxing", review_class=review_class, **verified))
+    rows = calendar(trial, date(2026, 12, 31)).sort("entry").select("entry", "review_class", "due_on").rows()
+    year, half = date(2026, 12, 30), date(2026, 7, 1)
+    assert rows == [
+        *(("e0", "A", year), ("e1", "B", year), ("e2", "C", half)),
+        *(("e3", "", year), ("e4", "", year), ("e5", "", year)),
+        *(("f0", "A", year), ("f1", "B", year), ("f2", "C", half)),
+        *(("f3", "", half), ("f4", "", half), ("f5", "", half)),
+    ]
+
+
+PERIODS = {"A": 200, "B": 150, "C": 100}
+"""Days of each class in a county of its own."""
+
+
+def with_periods() -> RuleBook:
+    """The rule book shipped, with each class's own period in one place from a day on."""
+    parameters = dict(BOOK.parameters)
+    for name, days in PERIODS.items():
+        given_ = parameters[f"recertify_class_{name.lower()}_days"]
+        own = Value(value=days, from_=date(2026, 1, 1), region=TOWN[:6], product_default=True)
+        parameters[given_.id] = given_.model_copy(update={"values": (*given_.values, own)})
+    return RuleBook(BOOK.rules, parameters, BOOK.shapes, BOOK.columns, "")
+
+
+def test_an_entry_of_each_class_is_due_on_the_day_that_the_rule_first_stands() -> None:
+    national = {"A": 365, "B": 365, "C": 183}
+    trial, due_on = Trial(with_periods()), {}
+    for n, (review_class, place, tier) in enumerate(
+        product((None, "A", "B", "C", "D"), (TOWN, "990201001001"), ("dibao", "jiance"))
+    ):
+        of_tier = 183 if tier == "jiance" else 365
+        days = (PERIODS if place == TOWN else national).get(review_class or "", of_tier)
+        due_on[f"e{n}"] = date(2026, 6, 1) + timedelta(days=days)
+        said = {"division": place, "review_class": review_class, "verified_on": date(2026, 6, 1)}
+        given(trial, entry(f"P{n}", f"e{n}", tier, **said))
+    assert dict(calendar(trial, date(2027, 12, 31)).select("entry", "due_on").rows()) == due_on
+    assert len(set(due_on.values())) == len({*PERIODS.values(), *national.values()})
+    for day in sorted({d - timedelta(days=back) for d in due_on.values() for back in (0, 1)}):
+        trial.tick(day)
+        trial.evaluate()
+        found = trial.connections[0].execute("select episode from verdict where rule = 'R30V' and holds").fetchall()
+        assert {e for (e,) in found} == {e for e, d in due_on.items() if d <= day}, day
+    trial.close()
+
+
+def test_a_change_of_class_ends_and_begins_the_same_condition(trial: Trial) -> None:
+    said = []
+    trial.tick(DAY)
+    for review_class in ("C", "A", "C", None):
+        given(trial, entry("A", "a1", "dibao", review_class=review_class, verified_on=date(2025, 12, 1)))
+        said += [(r["state"], r["cause"], r["condition_id"]) for r in trial.evaluate() if r["rule"] == "R30V"]
+    (name,) = {condition for _, _, condition in said}
+    assert name.endswith(":a1")
+    assert [(state, cause) for state, cause, _ in said] == [
+        *(("standing", ""), ("ended", "fulfilled")) * 2,
+    ]
+
+
+def test_the_sentence_is_right_with_a_class_and_without(trial: Trial) -> None:
+    given(
+        trial,
+        entry("A", "a1", "dibao", review_class="C", verified_on=date(2025, 12, 1)),
+        entry("B", "b1", "jiance", verified_on=date(2025, 12, 1)),
+    )
+    trial.tick(DAY)
+    of = {r["subject_key"]: (r["evidence"], r["thresholds"]) for r in trial.evaluate() if r["rule"] == "R30V"}
+    rule = BOOK.rules["R30V"]
+    assert sentence(BOOK, rule, *of["A"], "zh") == (
+        "低保对象（分类复核类别：C）上次复核2025-12-01，复核间隔（A类365天、B类365天、C类183天、未分类365天）已满，"
+        "请复核家庭情况。"
+    )
+    assert sentence(BOOK, rule, *of["B"], "zh").startswith("防止返贫监测对象（分类复核类别：无）上次复核2025-12-01，")
+    assert "未分类183天）已满" in sentence(BOOK, rule, *of["B"], "zh")
+    assert " (review class: C): last re-certified on 2025-12-01, " in sentence(BOOK, rule, *of["A"], "en")
+    assert sentence(BOOK, rule, *of["B"], "en").endswith(
+        " (review class: none): last re-certified on 2025-12-01, and the period is over (class A 365 days, B 365 days, "
+        "C 183 days, without a class 183 days). Review the family's situation."
+    )
+
+
 def test_the_calendar_says_when_the_rules_will(trial: Trial) -> None:
     """On the day that the calendar names R30V stands, and the day before it does not; R30T stands on its own day."""
     tiers = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
+    classes = (None, "A", "C", "B", "D")
     for n in range(36):
         verified = None if n % 7 == 6 else date(2025, 5, 1) + timedelta(days=13 * n)
         tapers = date(2026, 6, 15) + timedelta(days=5 * n) if n % 3 == 0 else None
-        given(trial, entry(f"P{n}", f"e{n}", tiers[n % 6], verified_on=verified, taper_until=tapers))
+        said = {"review_class": classes[n % 5], "verified_on": verified, "taper_until": tapers}
+        given(trial, entry(f"P{n}", f"e{n}", tiers[n % 6], **said))
     rows = calendar(trial, date(2026, 12, 31)).filter(pl.col("due_on").is_not_null())
     periods, tapers_ = (dict(rows.filter(why=why).select("entry", "due_on").rows()) for why in ("period", "taper"))
     assert min(len(periods), len(tapers_)) > 5

@@ -105,17 +105,17 @@ def test_the_calendar_of_files(tmp_path: Path) -> None:
     write(
         folder,
         "civil.roster.csv",
-        "id_number,division,record_id,tier,status,start_on,verified_on",
-        f"{ONE},990101001001,E-1,dibao,active,2020-01-01,2025-01-02",
-        f"{TWO},990101002001,E-2,gangxing,active,2020-01-01,2026-01-31",
-        f"{THREE},990102001001,E-3,dibao,active,2020-01-01,",
+        "id_number,division,record_id,tier,status,start_on,verified_on,review_class",
+        f"{ONE},990101001001,E-1,dibao,active,2020-01-01,2025-12-01,C",
+        f"{TWO},990101002001,E-2,gangxing,active,2020-01-01,2026-01-31,",
+        f"{THREE},990102001001,E-3,dibao,active,2020-01-01,,A",
     )
     asked = ("calendar", "--on", "2026-06-30", "--months", 2, "--records", folder, "--out", out)
     result = invoke(*asked)
     assert result.exit_code == 0, result.output
-    assert [(r["month"], r["due_on"], r["person"], r["why"]) for r in lines(out)] == [
-        ("overdue", "2026-01-02", ONE, "period"),
-        ("undated", "", THREE, "period"),
+    assert [(r["month"], r["due_on"], r["person"], r["review_class"], r["why"]) for r in lines(out)] == [
+        ("overdue", "2026-06-02", ONE, "C", "period"),
+        ("undated", "", THREE, "A", "period"),
     ]
     assert "until=2026-07-31 due=1 overdue=1 undated=1" in result.output
     result = invoke(*asked[:4], 3, *asked[5:], "--division", "990101002")

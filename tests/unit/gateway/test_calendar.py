@@ -34,7 +34,8 @@ class Partitions:
 
 
 def entry(name: str, due_on: str | None) -> dict[str, Any]:
-    return {"entry": name, "tier": "dibao", "division": "990101001001", "why": "period", "due_on": due_on}
+    place = {"tier": "dibao", "review_class": "C", "division": "990101001001"}
+    return {"entry": name, **place, "why": "period", "due_on": due_on}
 
 
 def answer(counts: list[list[Any]], *entries: dict[str, Any], on: str = "2026-06-30") -> Answered:
@@ -68,6 +69,7 @@ def test_partitions_are_added_up_and_put_in_order() -> None:
         ("undated", "qita", "990101001", 1),
     ]
     assert [e["entry"] for e in found["entries"]] == ["a", "b", "c", "n"]
+    assert {e["review_class"] for e in found["entries"]} == {"C"}
     assert (found["on"], found["until"], found["division"]) == ("2026-07-01", "2026-09-30", "990101")
 
 
