@@ -20,6 +20,7 @@ import polars as pl
 
 from domain import difference, roster, whynot
 from domain.compile import CONTENT, Compiled
+from domain.divisions import Reach
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.rulelint import meant
 from domain.rules import Rule, RuleBook
@@ -77,7 +78,8 @@ def answer(con: Connection, stage: Stage, question: Mapping[str, Any], division_
     if today is None:
         return _no("no_day", "尚无日期，请先启动时钟", "no day has begun yet; start the clock (doudi watch)")
     if question["kind"] == "calendar":
-        return Reply(calendar(con, stage, question["subject_key"], today, question["day"] or today, division_default))
+        place = Reach.parse(question["subject_key"])
+        return Reply(calendar(con, stage, place, today, question["day"] or today, division_default))
     if not _known(con, stage, question["subject_key"]):
         return _no("unknown_subject", "没有该对象的任何记录", "no record of this subject is kept; check the key")
     if question["kind"] == "members":
@@ -101,7 +103,7 @@ def _refused(stage: Screening, question: Mapping[str, Any]) -> Reply | None:
     if kind == "members":
         return None if question["subject_kind"] == "household" else _of_a_household()
     if kind == "calendar":
-        return None if question["subject_kind"] == "division" else _of_a_place()
+        return None if question["subject_kind"] == "division" and _is_place(question["subject_key"]) else _of_a_place()
     if rule not in stage.book.rules:
         near = meant(rule, stage.book.rules)
         return _no("unknown_rule", "没有该规则", f"no rule of this name is in force{near}")
@@ -121,7 +123,19 @@ def _of_a_household() -> Reply:
 
 
 def _of_a_place() -> Reply:
-    return _no("wrong_subject", "复核日历是地区的，请给出区划代码", "a calendar is a place's; ask with its code")
+    return _no(
+        "wrong_subject",
+        "复核日历是地区的，请给出区划代码，多个以空格分隔，不含的前加连字符",
+        "a calendar is a place's; ask with its code, several with spaces between, one left out with a hyphen before it",
+    )
+
+
+def _is_place(text: str) -> bool:
+    try:
+        Reach.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _known(con: Connection, stage: Screening, subject: str) -> bool:
@@ -133,15 +147,15 @@ def _known(con: Connection, stage: Screening, subject: str) -> bool:
 
 
 def calendar(
-    con: Connection, stage: Screening, division: str, on: date, until: date, division_default: str = ""
+    con: Connection, stage: Screening, place: Reach, on: date, until: date, division_default: str = ""
 ) -> dict[str, Any]:
-    """Which entries in places whose code begins with ``division`` are to be re-certified when (``roster.calendar``).
+    """Which entries in divisions that ``place`` holds are to be re-certified when (``roster.calendar``).
 
     ``on``: the day asked, ISO. ``counts``: month, tier, town and how many entries. ``entries``: those due first, at
     most DUE_FIRST of them, each with entry, tier, review_class ("": none), division, why, month, due_on and last (ISO,
     or null).
     """
-    rows = roster.calendar(con, stage, on, until, division, division_default)
+    rows = roster.calendar(con, stage, on, until, place, division_default)
     named = rows.head(DUE_FIRST).select(
         "entry", "tier", "review_class", "division", "why", "month", pl.col("due_on", "last").dt.to_string("iso")
     )

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from domain import facts
+from domain.divisions import Reach
 from domain.explain import Language, sentence, unmet
 from domain.parameters import Value
 from domain.rules import Rule, RuleBook, RuleError
@@ -95,11 +96,11 @@ CLASSES: Final = ("A", "B", "C")
 
 
 def calendar(
-    con: Connection, stage: Screening, on: date, until: date, division: str = "", division_default: str = ""
+    con: Connection, stage: Screening, on: date, until: date, place: Reach, division_default: str = ""
 ) -> pl.DataFrame:
     """Which entries in force on a day are to be re-certified when, to the day ``until``: overdue ones first, by day.
 
-    By the records that the persons' stage keeps, in places whose code begins with ``division``.
+    By the records that the persons' stage keeps, in divisions that ``place`` holds.
 
     Columns: person_key, tier, review_class ('' for none), entry (record_id), division, why, last (re-certified; null:
     never), due_on, month. Why: period (R30V: so many days after the last, by the class or else the tier and by the law
@@ -127,9 +128,9 @@ def calendar(
         select person_key, tier, review_class, entry, division, why, verified_on as last, due_on,
                case when due_on is null then '{UNDATED}' when due_on < as_of() then '{OVERDUE}'
                     else strftime(due_on, '%Y-%m') end as month
-        from due where starts_with(division, ?) and (due_on is null or due_on <= ?)
+        from due where {place.sql("division")} and (due_on is null or due_on <= ?)
         order by due_on nulls last, person_key, tier_place(tier), entry, why""",
-        [division_default, division, until],
+        [division_default, until],
     ).pl()
 
 

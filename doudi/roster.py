@@ -16,6 +16,7 @@ import duckdb
 import polars as pl
 
 from domain import coverage, roster
+from domain.divisions import Reach
 from domain.errors import Permanent
 from domain.records import columns_of
 from domain.rules import RuleBook
@@ -181,7 +182,7 @@ def calendar(
     with closing(Trial(book, region)) as trial:
         _give(trial, source.frames((roster.ROSTER,), None))
         con, stage = trial.connections[0], trial.stages[0]
-        rows = roster.calendar(con, stage, on, until, division, trial.division_default)
+        rows = roster.calendar(con, stage, on, until, Reach.of({division: True}), trial.division_default)
     return rows.with_columns(person=pl.col("person_key").replace(source.names))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from domain.cases import Actor, may_act, may_read, may_release
+from domain.divisions import Reach
 from gateway.errors import Problem
 from schemas.topics import DEPARTMENTS
 from wire.rediskeys import PREFIX_LENGTHS, RedisKeys
@@ -75,29 +77,41 @@ def identifies(actor: Actor, case: Mapping[str, Any]) -> bool:
     return acts(actor, case)
 
 
-def inboxes(
-    keys: RedisKeys, actor: Actor, kind: str, state: str, department: str | None, division: str
-) -> Sequence[str]:
-    """Sorted sets that hold what the user asks for. Raises Problem forbidden outside the user's scope.
+@dataclass(frozen=True, slots=True)
+class Inboxes:
+    """Sorted sets in Redis. ``lists``: hold what is asked for, no case twice; ``total``: all whose sizes make up its
+    number, 1 to be added and -1 to be taken off."""
 
-    ``division``: a narrower prefix than the user's, or empty. Every case found there still passes
-    `readable`: the sets are by standard prefixes, the filter may be finer.
+    lists: tuple[str, ...]
+    total: Mapping[str, int]
+
+
+def inboxes(keys: RedisKeys, actor: Actor, kind: str, state: str, department: str | None, place: Reach) -> Inboxes:
+    """Where the user finds the cases of a `place_of`. Raises Problem forbidden for what is not the user's to read.
+
+    Every case found there still passes `readable`: the sets are by standard prefixes, a filter may be finer, and a
+    village that went elsewhere is in its old town's.
     """
-    scope = place_of(actor, division)
     wanted = [department] if department else list(ALERTS_TO if kind == "alert" else DEPARTMENTS)
-    allowed = [d for d in wanted if may_read(actor, kind, d, scope)]
+    allowed = [d for d in wanted if may_read(actor, kind, d, actor.division)]
     if not allowed:
         raise Problem("forbidden")
-    prefix = scope[: max(n for n in PREFIX_LENGTHS if n <= len(scope))]
-    return [keys.inbox(kind, d, closed=closed, prefix=prefix) for d in allowed for closed in STATES[state]]
+    listed = place.widened(PREFIX_LENGTHS)
+    each = [(d, closed) for d in allowed for closed in STATES[state]]
+    return Inboxes(
+        tuple(keys.inbox(kind, d, closed=closed, prefix=p) for d, closed in each for p in listed.tops),
+        {keys.inbox(kind, d, closed=c, prefix=p): 1 if yes else -1 for d, c in each for p, yes in listed.rules},
+    )
 
 
-def place_of(actor: Actor, division: str) -> str:
-    """A place within the user's scope, or the whole of it. Raises Problem forbidden outside."""
-    scope = division or actor.division
-    if not scope.startswith(actor.division):
+def place_of(actor: Actor, division: str, reach: Reach) -> Reach:
+    """What a place reaches of the user's scope; an empty ``division``: the whole scope. Raises Problem forbidden for a
+    place outside."""
+    if not division:
+        return actor.reach
+    if not actor.reach.holds(division):
         raise Problem("forbidden", "division 不在您的范围内｜division lies outside your scope")
-    return scope
+    return actor.reach.both(reach)
 
 
 def recertifies(actor: Actor) -> bool:

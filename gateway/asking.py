@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Protocol, TypeVar
 
+from domain.divisions import Reach
 from domain.questions import DUE_FIRST
 from domain.roster import together
 from domain.rulelint import meant
@@ -100,13 +101,13 @@ async def why_not(
     return _shown(await asking.ask(Question("why_not", kind, key, rule_id, day=day)))
 
 
-async def calendar(asking: Asking, division: str, until: date) -> dict[str, Any]:
+async def calendar(asking: Asking, division: str, place: Reach, until: date) -> dict[str, Any]:
     """Which entries of the roster in a place are to be re-certified when, of all partitions together.
 
-    ``counts``: month, tier, town and entries, overdue first, undated last. ``entries``: those due first, without
-    anybody's key. Raises Problem unanswerable, no_answer, unavailable.
+    ``place``: what the division reaches. ``counts``: month, tier, town and entries, overdue first, undated last.
+    ``entries``: those due first, without anybody's key. Raises Problem unanswerable, no_answer, unavailable.
     """
-    answers = [content_of(a) for a in await asking.ask_all(Question("calendar", "division", division, "", day=until))]
+    answers = [content_of(a) for a in await asking.ask_all(Question("calendar", "division", place.text, "", day=until))]
     entries = [entry for answer in answers for entry in answer["entries"]]
     entries.sort(key=lambda e: (e["due_on"] is None, e["due_on"], e["entry"], e["why"]))
     return {

@@ -9,9 +9,10 @@ import orjson
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from domain.divisions import Divisions
+from domain.cases import Actor
+from domain.divisions import Divisions, Reach
 from domain.rules import RuleBook
-from gateway.access import require_readable
+from gateway.access import place_of, require_readable
 from gateway.asking import Asking
 from gateway.client import Client
 from gateway.errors import Problem
@@ -23,6 +24,7 @@ from gateway.sheets import Sheets
 from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import User
+from gateway.views import today
 from wire.rediskeys import RedisKeys
 from wire.settings import Settings
 
@@ -49,13 +51,22 @@ class Hub:
         """The rule book of today."""
         return self.laws.today
 
+    def actor(self, user: User) -> Actor:
+        """As casework knows the user, with what the scope reaches today."""
+        reach = self.divisions.reach(user.division, today())
+        return Actor(user.username, user.role, user.department, user.division, reach)
+
+    def place(self, user: User, division: str) -> Reach:
+        """What a place within the user's scope reaches today, or the whole of it. Raises Problem forbidden."""
+        return place_of(self.actor(user), division, self.divisions.reach(division, today()))
+
     async def case(self, user: User, kind: str, case_id: str) -> dict[str, Any]:
         """The case's document, or Problem not_found where it is another kind or outside the user's scope."""
         raw = await self.redis.get(self.keys.case(case_id))
         document: dict[str, Any] | None = orjson.loads(raw) if raw else None
         if document is not None and document["kind"] != kind:
             document = None
-        require_readable(user.actor, document)
+        require_readable(self.actor(user), document)
         assert document is not None  # noqa: S101 - require_readable raised otherwise
         return document
 

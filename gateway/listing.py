@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from gateway.access import Inboxes
 from gateway.client import Client
 from gateway.errors import Problem
 from wire.rediskeys import RedisKeys
@@ -39,17 +40,17 @@ class Page:
 async def page(
     client: Client,
     keys: RedisKeys,
-    lists: Sequence[str],
+    inboxes: Inboxes,
     wanted: Callable[[Document], bool],
     limit: int,
     cursor: str | None,
 ) -> Page:
     """Up to ``limit`` wanted documents, after the cursor. Raises Problem bad_request for a bad cursor."""
     after = _place(cursor) if cursor else None
-    total = sum([await client.zcard(name) for name in lists])
+    total = sum([sign * await client.zcard(name) for name, sign in inboxes.total.items()])
     items: list[Document] = []
     seen, last = 0, None
-    async for batch in _merged(client, lists, after):
+    async for batch in _merged(client, inboxes.lists, after):
         documents = await client.mget([keys.case(case_id) for _, case_id in batch])
         for place, raw in zip(batch, documents, strict=True):
             last, seen = place, seen + 1

@@ -14,7 +14,6 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from domain.cases import Actor
 from schemas.topics import DEPARTMENTS
 
 FILE = "users.json"
@@ -47,11 +46,6 @@ class User(BaseModel):
         if self.role == "department" and self.department == "civil":
             raise ValueError("civil staff are village, township or county; a liaison is of another department")
         return self
-
-    @property
-    def actor(self) -> Actor:
-        """As casework knows the user."""
-        return Actor(self.username, self.role, self.department, self.division)
 
     @property
     def stamp(self) -> str:

@@ -30,7 +30,8 @@ _MOST_BYTES = 1 << 20
 class Question:
     """What is asked of whom, as in hub.question.
 
-    ``kind``: explain, why_not, members (of a household; no rule) or calendar (of a division; no rule, up to ``day``).
+    ``kind``: explain, why_not, members (of a household; no rule) or calendar (of a place: ``Reach.text``; no rule,
+    up to ``day``).
     """
 
     kind: str

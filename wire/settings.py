@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     secrets: str = Field("", description="Folder of key files; empty: home/secrets, made at first start")
     rules: Path | None = Field(None, description="Folder of the rules; empty: those shipped")
     calendar: Path | None = Field(None, description="YAML with working days of years that the library lacks")
-    divisions: Path | None = Field(None, description="YAML with names of divisions; empty: none")
+    divisions: Path | None = Field(None, description="YAML with names and codes of divisions by day; empty: none")
     region: str = Field("", description="Division prefix that chooses regional parameters where a record names none")
 
     host: str = Field("127.0.0.1", description="Address that the gateway listens on")

@@ -61,7 +61,7 @@ class Casework:
         )
         events = self._fold(docket, rows)
         docket.condition_position = _behind(conditions, docket.condition_position)
-        events += [handle(docket, order) for order in orders]
+        events += [handle(docket, order, self.policy) for order in orders]
         docket.command_position = _behind(commands, docket.command_position)
         return self.store.save(docket, events, epochs)
 

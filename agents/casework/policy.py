@@ -1,4 +1,4 @@
-"""What casework takes from the rule book, the calendar and the settings."""
+"""What casework takes from the rule book, the calendar, the table of divisions and the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 
-from domain import calendar
+from domain import calendar, divisions
 from domain.cases import Policy
 from domain.cases.model import local_day
 from domain.errors import Permanent
@@ -19,12 +19,16 @@ log = logging.getLogger("doudi.casework")
 
 
 def policy(settings: Settings, law: Law, today: date | None = None) -> Policy:
-    """Rules' closings, as each was said last, and deadlines in working days. Raises CalendarError without this year."""
+    """Rules' closings, as each was said last, deadlines in working days, scopes by day.
+
+    Raises DivisionsError, or CalendarError without this year.
+    """
     return Policy(
         due=due(settings, today),
         closes=closings(law),
         division=settings.region,
         storm_limit=settings.storm_limit,
+        divisions=divisions.load(settings.divisions),
     )
 
 

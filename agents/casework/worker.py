@@ -189,7 +189,7 @@ def _now() -> int:
 
 
 def run(settings: Settings) -> NoReturn:
-    """Run casework until a signal; exits the process. Raises what a missing rule or calendar raises."""
+    """Run casework until a signal; exits the process. Raises what a missing rule, calendar or table raises."""
     worker = Worker(settings)
     bench = ThreadPoolExecutor(1, thread_name_prefix="casework")
 

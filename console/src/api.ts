@@ -397,8 +397,9 @@ export class Api {
     return this.call<Rule[]>('/v1/rules')
   }
 
-  divisions(prefix: string): Promise<Division[]> {
-    return this.call<Division[]>('/v1/divisions', { query: { prefix: prefix || undefined } })
+  /** @param ended  the last names of codes that have none any more, instead of today's names */
+  divisions(prefix: string, ended = false): Promise<Division[]> {
+    return this.call<Division[]>('/v1/divisions', { query: { prefix, ended: ended || undefined } })
   }
 
   /** The response of the stream, for an EventSource that reads it with the token in a header. */

@@ -17,7 +17,7 @@ function nameOf(code: string): string {
   return (language.value === 'en' && division?.name_en) || division?.name || ''
 }
 
-/** The name of a division, with its township's before it where both are known; else its code in groups. */
+/** The name of a division (an ended one's last), with its township's before it where both are known; else its code. */
 export function placeName(code: string): string {
   const name = nameOf(code)
   if (!name) return showCode(code)
@@ -40,17 +40,21 @@ export const isNamed = (code: string): boolean => Boolean(nameOf(code))
 
 async function learn(): Promise<void> {
   // Without these lists the page still works: codes stand for names, and rules can be typed.
-  const [rulesFound, divisionsFound] = await Promise.allSettled([
+  const place = user.value?.division ?? ''
+  const [rulesFound, divisionsFound, endedFound] = await Promise.allSettled([
     api.rules(),
-    api.divisions(user.value?.division ?? ''),
+    api.divisions(place),
+    api.divisions(place, true),
   ])
   if (rulesFound.status === 'fulfilled') rules.value = rulesFound.value
   if (divisionsFound.status === 'fulfilled') {
     const seen = divisions.value
     divisions.value = divisionsFound.value
     notePlaces(seen.map((d) => d.code))
-    named.value = new Map(divisionsFound.value.map((d) => [d.code, d]))
   }
+  const today = divisionsFound.status === 'fulfilled' ? divisionsFound.value : []
+  const ended = endedFound.status === 'fulfilled' ? endedFound.value : []
+  named.value = new Map([...ended, ...today].map((d) => [d.code, d]))
 }
 
 export function startHub(): void {

@@ -7,12 +7,16 @@ vi.mock('../src/session', async () => {
     user: ref({ username: 'town', division: '990101' }),
     api: {
       rules: () => Promise.resolve([]),
-      divisions: () =>
-        Promise.resolve([
-          { code: '990101101', name: '甲镇', name_en: 'Jia Town' },
-          { code: '990101101201', name: '子村', name_en: 'Zi Village' },
-          { code: '990101102', name: '乙镇', name_en: '' },
-        ]),
+      divisions: (_: string, ended = false) =>
+        Promise.resolve(
+          ended
+            ? [{ code: '990101201', name: '乙乡', name_en: '' }]
+            : [
+                { code: '990101101', name: '甲镇', name_en: 'Jia Town' },
+                { code: '990101101201', name: '子村', name_en: 'Zi Village' },
+                { code: '990101102', name: '乙镇', name_en: '' },
+              ],
+        ),
     },
   }
 })
@@ -22,7 +26,7 @@ vi.mock('../src/live', () => ({
   }),
 }))
 
-const { isNamed, placeName, startHub } = await import('../src/hub')
+const { divisions, isNamed, placeName, startHub } = await import('../src/hub')
 const { language } = await import('../src/i18n')
 
 beforeAll(async () => {
@@ -45,4 +49,10 @@ test('without an English name the Chinese one stands, without any the code', () 
   expect(placeName('990101102')).toBe('乙镇')
   expect(isNamed('990101103')).toBe(false)
   expect(placeName('990101103')).toMatch(/990101/)
+})
+
+test('a code that has ended is shown under its last name, and is no place to choose', () => {
+  language.value = 'zh'
+  expect(placeName('990101201')).toBe('乙乡')
+  expect(divisions.value.map((d) => d.code)).not.toContain('990101201')
 })

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.divisions import Reach
+
 CIVIL_ROLES = frozenset({"village", "township", "county"})
 ROLES = CIVIL_ROLES | {"department", "auditor"}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user: civil staff or auditor of a division, or a department's liaison for a division."""
+    """A user: civil staff or auditor of a division, or a department's liaison for a division.
+
+    ``reach``: what the division reaches on the day of asking (``Divisions.reach``).
+    """
 
     username: str
     role: str
     department: str
     division: str
+    reach: Reach
 
 
 def may_read(actor: Actor, kind: str, department: str, division: str) -> bool:
     """Civil staff and auditors see what lies in their division; a liaison the own department's tasks."""
-    if actor.role not in ROLES or not division.startswith(actor.division):
+    if actor.role not in ROLES or not actor.reach.holds(division):
         return False
     if actor.role == "department":
         return kind == "task" and department == actor.department

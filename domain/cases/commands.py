@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from domain.cases.access import Actor, may_act, may_release
 from domain.cases.docket import Answer, Docket
-from domain.cases.model import CLOSED, HELD, OPEN, OUTCOMES, SIGNED, Case, CaseEvent, Command
+from domain.cases.model import CLOSED, HELD, OPEN, OUTCOMES, SIGNED, Case, CaseEvent, Command, Policy, local_day
 
 REFUSALS = frozenset(
     {
@@ -26,14 +26,17 @@ REFUSALS = frozenset(
 """Every code that ``refusal`` may hold."""
 
 
-def handle(docket: Docket, command: Command) -> CaseEvent:
-    """Answer a command. The same command again gets the same answer, as an event ``repeated``."""
+def handle(docket: Docket, command: Command, policy: Policy) -> CaseEvent:
+    """Answer a command. The same command again gets the same answer, as an event ``repeated``.
+
+    The actor's scope is that of the local day of the command.
+    """
     docket.command_position = max(docket.command_position, command.offset + 1)
     case = docket.cases.get(command.case_id)
     answered = docket.answers.get(command.command_id)
     if answered is not None:
         return _again(docket, command, case or Case(command.case_id), answered)
-    refusal = _refusal(case, command)
+    refusal = _refusal(case, command, policy)
     docket.answers[command.command_id] = Answer(command.case_id, refusal)
     if case is None or refusal:
         return _event(docket, command, "refused", case or Case(command.case_id), command.command_id, refusal)
@@ -42,11 +45,12 @@ def handle(docket: Docket, command: Command) -> CaseEvent:
     return _event(docket, command, event, after, f"{after.case_id}:{after.version}")
 
 
-def _refusal(case: Case | None, command: Command) -> str:
+def _refusal(case: Case | None, command: Command, policy: Policy) -> str:
     """The first reason against it, in the order that tells the person most; empty: none."""
     if case is None:
         return "unknown_case"
-    actor = Actor(command.actor, command.role, command.department, command.division)
+    reach = policy.divisions.reach(command.division, local_day(command.at))
+    actor = Actor(command.actor, command.role, command.department, command.division, reach)
     codes = {o.code for o in OUTCOMES[case.kind]}
     checks = (
         ("out_of_scope", not _may(actor, case, command.command)),

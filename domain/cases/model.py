@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
+from domain.divisions import Divisions
+
 ALERT, TASK = "alert", "task"
 OPEN, SIGNED, CLOSED, HELD = "open", "signed", "closed", "held"
 TOWNSHIP_DIGITS = 9
@@ -193,14 +195,14 @@ def _no_closing() -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What casework takes from the rules and the calendar.
+    """What casework takes from the rules, the calendar and the table of divisions.
 
     ``closes``: rule to the causes of ending that close a case by themselves; a rule that is not in
     it closes nothing. ``due``: local day and working days to the deadline, None where the calendar
     cannot say. ``window_days``: how long after its opening an alert takes in others of its household
     (product default). ``division``: used where a condition names none, so that somebody sees it.
     ``storm_limit``: so many cases of one rule open in a township on one local day (product default); more
-    are held for review, red ones and a first load never.
+    are held for review, red ones and a first load never. ``divisions``: what a scope reaches on a day.
     """
 
     due: Callable[[date, int], date | None]
@@ -208,6 +210,7 @@ class Policy:
     window_days: int = 30
     division: str = ""
     storm_limit: int = 50
+    divisions: Divisions = field(default_factory=Divisions)
 
     def tally(self, condition: Condition) -> str:
         """Under what a case that this condition opens counts (`tally_of`)."""

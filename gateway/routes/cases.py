@@ -10,6 +10,8 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from domain.cases import Actor
+from domain.divisions import Reach
 from gateway import access, views
 from gateway.errors import Problem
 from gateway.hub import Hub, SignedIn, TheHub
@@ -24,7 +26,7 @@ MOST_AT_ONCE = 200
 
 
 class Filters(BaseModel):
-    """Filters of a list. ``division``: a prefix within the user's; ``since``, ``until``: opened_at, UTC."""
+    """Filters of a list. ``division``: a place within the user's scope; ``since``, ``until``: opened_at, UTC."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,14 +41,14 @@ class Filters(BaseModel):
     limit: Annotated[int, Query(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Query(max_length=120)] = None
 
-    def wanted(self, user: User) -> Callable[[Mapping[str, Any]], bool]:
-        """Whether a document passes, the user's scope included."""
+    def wanted(self, actor: Actor, place: Reach) -> Callable[[Mapping[str, Any]], bool]:
+        """Whether a document passes, the user's scope included; ``place``: what the division reaches of it."""
         since, until = _ms(self.since), _ms(self.until)
 
         def test(case: Mapping[str, Any]) -> bool:
             return (
-                access.readable(user.actor, case)
-                and str(case["division"]).startswith(self.division)
+                access.readable(actor, case)
+                and place.holds(str(case["division"]))
                 and (self.level is None or case["level"] == self.level)
                 and (self.state not in ("open", "signed", "held") or case["state"] == self.state)
                 and (self.state != "active" or case["state"] != "held")
@@ -68,7 +70,7 @@ class Closing(BaseModel):
 
 
 class Which(BaseModel):
-    """Which of the held cases: within a division prefix, of a rule, a level, a department."""
+    """Which of the held cases: of a place, of a rule, a level, a department."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,8 +97,9 @@ def _ms(at: datetime | None) -> int | None:
 
 
 async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, Any]:
-    lists = access.inboxes(hub.keys, user.actor, kind, filters.state, filters.department, filters.division)
-    found = await page(hub.redis, hub.keys, lists, filters.wanted(user), filters.limit, filters.cursor)
+    actor, place = hub.actor(user), hub.place(user, filters.division)
+    inboxes = access.inboxes(hub.keys, actor, kind, filters.state, filters.department, place)
+    found = await page(hub.redis, hub.keys, inboxes, filters.wanted(actor, place), filters.limit, filters.cursor)
     day = views.today()
     return {
         "items": [views.summary(c, hub.explainer, day) for c in found.items],
@@ -107,18 +110,19 @@ async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, 
 
 async def _release(hub: Hub, user: User, kind: str, which: Which, key: str) -> dict[str, int]:
     """Release what is held in a division, whole or in part, oldest listed last."""
-    filters = Filters(division=which.division, level=which.level, rule=which.rule, state="held", limit=MOST_AT_ONCE)
-    lists = access.inboxes(hub.keys, user.actor, kind, filters.state, which.department, which.division)
-    passes = filters.wanted(user)
+    actor, place = hub.actor(user), hub.place(user, which.division)
+    filters = Filters(level=which.level, rule=which.rule, state="held", limit=MOST_AT_ONCE)
+    inboxes = access.inboxes(hub.keys, actor, kind, filters.state, which.department, place)
+    passes = filters.wanted(actor, place)
     held = await page(
         hub.redis,
         hub.keys,
-        lists,
-        lambda case: passes(case) and access.releases(user.actor, case),
+        inboxes,
+        lambda case: passes(case) and access.releases(actor, case),
         filters.limit,
         None,
     )
-    await hub.orders.tell(user.actor, held.items, "release", key)
+    await hub.orders.tell(actor, held.items, "release", key)
     return {"asked": len(held.items), "more": int(held.cursor is not None)}
 
 
@@ -126,11 +130,12 @@ async def _command(
     hub: Hub, user: User, case: Mapping[str, Any], command: str, outcome: str, asked: tuple[str, str]
 ) -> JSONResponse:
     """Send a command; ``asked``: the headers If-Match and Idempotency-Key."""
-    if not (access.releases if command == "release" else access.acts)(user.actor, case):
+    actor = hub.actor(user)
+    if not (access.releases if command == "release" else access.acts)(actor, case):
         raise Problem("forbidden")
     version, key = asked
     expected = int(version.removeprefix("W/").strip('"'))
-    answer = await hub.orders.send(user.actor, case, command, outcome, expected, key)
+    answer = await hub.orders.send(actor, case, command, outcome, expected, key)
     if answer.status == "pending":
         return JSONResponse({"command_id": answer.command_id, "status": "pending"}, 202)
     after = await hub.case(user, case["kind"], case["case_id"])
@@ -150,14 +155,14 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
     async def one(hub: TheHub, user: SignedIn, case_id: str) -> JSONResponse:
         """A case with its explanation: rules, facts, thresholds with their source, source records."""
         case = await hub.case(user, kind, case_id)
-        shown = views.detail(case, user.actor, hub.explainer, views.today())
+        shown = views.detail(case, hub.actor(user), hub.explainer, views.today())
         return JSONResponse(shown, headers={"ETag": f'"{case["version"]}"'})
 
     @router.post("/{case_id}/identity", name=f"open_identity_of_{kind}")
     async def identity(hub: TheHub, user: SignedIn, case_id: str, body: Purpose) -> dict[str, Any]:
         """Open the identity for a purpose. Audited, whether granted or not."""
         case = await hub.case(user, kind, case_id)
-        return await hub.identities.open(user.actor, case, body.purpose)
+        return await hub.identities.open(hub.actor(user), case, body.purpose)
 
     @router.post("/{case_id}/sign", name=f"sign_{kind}")
     async def sign(hub: TheHub, user: SignedIn, case_id: str, key: Key, version: Version) -> JSONResponse:

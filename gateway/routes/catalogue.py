@@ -34,7 +34,11 @@ async def rules(hub: TheHub, _: SignedIn) -> list[dict[str, Any]]:
 
 @router.get("/divisions")
 async def divisions(
-    hub: TheHub, _: SignedIn, prefix: Annotated[str, Query(pattern=r"^\d{0,12}$")] = ""
+    hub: TheHub, _: SignedIn, prefix: Annotated[str, Query(pattern=r"^\d{0,12}$")] = "", ended: bool = False
 ) -> list[dict[str, str]]:
-    """Today's names of divisions that the hub knows, by prefix; `name_en` is empty where none is known."""
-    return [{"code": n.code, "name": n.zh, "name_en": n.en} for n in hub.divisions.on(today(), prefix)]
+    """Today's names of divisions that the hub knows; `name_en` is empty where none is known.
+
+    ``prefix``: those alone that it reaches today. ``ended``: instead the last names of codes that have none any more.
+    """
+    names = hub.divisions.ended(today(), prefix) if ended else hub.divisions.on(today(), prefix)
+    return [{"code": n.code, "name": n.zh, "name_en": n.en} for n in names]

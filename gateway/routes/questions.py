@@ -40,7 +40,7 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
     ) -> dict[str, Any]:
         """Why a rule does not stand for the case's person or household: what fails, and what nobody can say."""
         case = await hub.case(user, kind, case_id)
-        if not access.asks(user.actor):
+        if not access.asks(hub.actor(user)):
             raise Problem("forbidden")
         return await asking.why_not(hub.asking, hub.rules, case, rule, on)
 

@@ -24,9 +24,9 @@ async def calendar(
 ) -> dict[str, Any]:
     """Which entries are to be re-certified when: overdue ones, then by month, that of today included.
 
-    ``division``: a narrower prefix than the user's. ``counts`` are of all, ``entries`` those due first.
+    ``division``: a place within the user's scope. ``counts`` are of all, ``entries`` those due first.
     """
-    if not access.recertifies(user.actor):
+    if not access.recertifies(hub.actor(user)):
         raise Problem("forbidden")
-    place = access.place_of(user.actor, division)
-    return await asking.calendar(hub.asking, place, month_end(today(), months))
+    place = hub.place(user, division)
+    return await asking.calendar(hub.asking, division or user.division, place, month_end(today(), months))

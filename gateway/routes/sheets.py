@@ -34,7 +34,7 @@ class Given(BaseModel):
 
 async def _case(hub: Hub, user: User, case_id: str) -> dict[str, Any]:
     case = await hub.case(user, "alert", case_id)
-    if not access.checks(user.actor, case):
+    if not access.checks(hub.actor(user), case):
         raise Problem("forbidden")
     return case
 
@@ -94,5 +94,5 @@ async def save(hub: TheHub, user: SignedIn, case_id: str, body: Given, key: Key,
     case = await hub.case(user, "alert", case_id)
     found = _reckoned(hub, body.sheet, case["division"])
     expected = int(version.removeprefix("W/").strip('"'))
-    saved = await hub.sheets.save(user.actor, case, body.authorisation, body.sheet, found, (expected, key))
+    saved = await hub.sheets.save(hub.actor(user), case, body.authorisation, body.sheet, found, (expected, key))
     return JSONResponse({**_shown(found), "version": saved}, headers={"ETag": f'"{saved}"'})

@@ -54,6 +54,6 @@ async def token(hub: TheHub, given: Credentials, request: Request) -> dict[str, 
 
 
 @router.get("/me")
-async def me(user: SignedIn) -> dict[str, Any]:
+async def me(hub: TheHub, user: SignedIn) -> dict[str, Any]:
     """The signed-in user and what the user may do."""
-    return {**_shown(user), "permissions": permissions(user.actor)}
+    return {**_shown(user), "permissions": permissions(hub.actor(user))}

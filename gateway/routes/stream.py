@@ -50,7 +50,7 @@ async def stream(
     def wanted(entry: dict[str, str]) -> bool:
         # Asked at each entry: rights taken away take effect without a new connection.
         now = hub.tokens.users.get(user.username)
-        return now is not None and now.stamp == user.stamp and access.readable(user.actor, entry)
+        return now is not None and now.stamp == user.stamp and access.readable(hub.actor(user), entry)
 
     return StreamingResponse(
         hub.feed.events(after, wanted),

@@ -95,7 +95,7 @@ def test_a_cause_that_the_rule_does_not_close_waits_for_a_person(task: Make, pol
 def test_a_signed_alert_waits_for_its_officer(condition: Make, command: Order, policy: Policy) -> None:
     docket = Docket()
     (opened,) = run(docket, policy, condition(0))
-    handle(docket, command(0, opened.case.case_id, 1))
+    handle(docket, command(0, opened.case.case_id, 1), policy)
     (event,) = run(docket, policy, ended(condition(0), 1, "fulfilled"))
     assert (event.event, event.case.state) == ("condition_ended", "signed")
     assert event.case.conditions[0].cause == "fulfilled"
@@ -121,7 +121,7 @@ def test_a_rule_that_takes_over_goes_on_in_the_same_case(condition: Make, policy
 def test_what_a_person_closed_opens_only_for_worse(condition: Make, command: Order, policy: Policy) -> None:
     docket = Docket()
     (opened,) = run(docket, policy, condition(0))
-    handle(docket, command(0, opened.case.case_id, 1, command="close", outcome="covered"))
+    handle(docket, command(0, opened.case.case_id, 1, command="close", outcome="covered"), policy)
     assert run(docket, policy, condition(1, evidence='{"self_pay_fen":160000}')) == []
     ending = run(docket, policy, ended(condition(2), 2, "corrected"))
     assert [e.event for e in ending] == ["condition_ended"]
@@ -133,7 +133,7 @@ def test_what_a_person_closed_opens_only_for_worse(condition: Make, command: Ord
 def test_a_new_episode_opens_a_new_case(condition: Make, command: Order, policy: Policy) -> None:
     docket = Docket()
     (opened,) = run(docket, policy, condition(0))
-    handle(docket, command(0, opened.case.case_id, 1, command="close", outcome="covered"))
+    handle(docket, command(0, opened.case.case_id, 1, command="close", outcome="covered"), policy)
     (event,) = run(docket, policy, condition(1, episode="2027"))
     assert event.event == "opened"
     assert event.case.case_id != opened.case.case_id
@@ -160,6 +160,7 @@ def test_a_done_task_that_is_undone_opens_again(task: Make, command: Order, poli
             department="medical",
             division="9901",
         ),
+        policy,
     )
     events = run(docket, policy, ended(task(0), 1, "fulfilled"), task(2))
     assert [e.event for e in events] == ["condition_ended", "reopened"]

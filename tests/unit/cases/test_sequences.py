@@ -108,7 +108,7 @@ def play(sequence: list[tuple], docket: Docket) -> tuple[list[CaseEvent], list[C
                 at=at,
             )
             log.append(order)
-            event = handle(docket, order)
+            event = handle(docket, order, POLICY)
         if event is not None:
             events.append(event)
     return events, log
@@ -161,7 +161,7 @@ def test_records_read_again_change_nothing(sequence: list[tuple]) -> None:  # ty
     for row in latest.values():
         assert fold(docket, replace(row, decided_at=row.decided_at + 1), POLICY) is None
     for order in (r for r in log if isinstance(r, Command)):
-        assert handle(docket, order).event in ("repeated", "refused")
+        assert handle(docket, order, POLICY).event in ("repeated", "refused")
     assert docket.cases == cases
 
 
@@ -185,6 +185,6 @@ def test_resuming_from_the_published_events_gives_the_same(sequence: list[tuple]
         if isinstance(record, Condition) and record.offset >= resumed.condition_position:
             rest.append(fold(resumed, record, POLICY))
         elif isinstance(record, Command) and record.offset >= resumed.command_position:
-            rest.append(handle(resumed, record))
+            rest.append(handle(resumed, record, POLICY))
     assert [e.event_id for e in rest if e is not None] == [e.event_id for e in events[cut:]]
     assert resumed.cases == whole.cases

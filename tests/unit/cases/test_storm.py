@@ -100,15 +100,15 @@ def test_data_close_what_is_held(docket: Docket, condition: Make, narrow: Policy
     assert docket.cases[case.case_id].state == "closed"
 
 
-def test_the_county_releases(docket: Docket, command: Order) -> None:
+def test_the_county_releases(docket: Docket, command: Order, policy: Policy) -> None:
     case = held(docket)
-    refused = handle(docket, command(0, case.case_id, 1, command="release"))
+    refused = handle(docket, command(0, case.case_id, 1, command="release"), policy)
     assert refused.refusal == "out_of_scope"
-    assert handle(docket, command(1, case.case_id, 1)).refusal == "held"
-    assert handle(docket, command(5, case.case_id, 1, command="close", outcome="not_true")).refusal == "held"
+    assert handle(docket, command(1, case.case_id, 1), policy).refusal == "held"
+    assert handle(docket, command(5, case.case_id, 1, command="close", outcome="not_true"), policy).refusal == "held"
     county = {"role": "county", "division": "990101"}
-    released = handle(docket, replace(command(2, case.case_id, 1, command="release"), **county))
+    released = handle(docket, replace(command(2, case.case_id, 1, command="release"), **county), policy)
     assert (released.event, released.case.state, released.case.version) == ("released", "open", 2)
-    again = handle(docket, replace(command(3, case.case_id, 2, command="release"), **county))
+    again = handle(docket, replace(command(3, case.case_id, 2, command="release"), **county), policy)
     assert again.refusal == "not_held"
-    assert handle(docket, command(4, case.case_id, 2)).event == "signed"
+    assert handle(docket, command(4, case.case_id, 2), policy).event == "signed"

@@ -121,6 +121,10 @@ def test_what_is_to_be_recertified(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first["due_on"] == content["on"]
     assert content["counts"] == [[first["month"], "dibao", first["division"][:9], 1]]
     assert calendar(subject_key="9902").content["entries"] == []
+    assert calendar(subject_key="9902 9901").content["entries"] == content["entries"]
+    assert calendar(subject_key=f"9901 -{first['division'][:9]}").content["entries"] == []
+    refused = calendar(subject_key="9901,9902")
+    assert (refused.problem, "several with spaces between" in refused.content["en"]) == ("wrong_subject", True)
     monkeypatch.setattr(questions, "DUE_FIRST", 0)
     assert calendar().content["counts"] == content["counts"]  # of all, also of those not named
     assert calendar(subject_kind="person").problem == "wrong_subject"

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from domain import roster
+from domain.divisions import Reach
 from domain.explain import sentence
 from domain.parameters import Value
 from domain.rules import RuleBook, RuleError, load
@@ -364,8 +365,10 @@ def test_counts_are_by_tier_in_their_order_and_by_town(trial: Trial) -> None:
 DAY = date(2026, 6, 30)
 
 
-def calendar(trial: Trial, until: date = date(2026, 9, 30), division: str = "") -> pl.DataFrame:
-    return roster.calendar(trial.connections[0], trial.stages[0], DAY, until, division, trial.division_default)
+def calendar(trial: Trial, until: date = date(2026, 9, 30), place: str = "") -> pl.DataFrame:
+    return roster.calendar(
+        trial.connections[0], trial.stages[0], DAY, until, Reach.parse(place), trial.division_default
+    )
 
 
 def due(trial: Trial) -> list[tuple[Any, ...]]:
@@ -411,10 +414,12 @@ def test_a_calendar_is_of_a_place(trial: Trial) -> None:
         entry("A", "a1", "dibao", **verified),
         entry("B", "b1", "dibao", division="990101002001", **verified),
         entry("C", "c1", "dibao", division="", **verified),  # a record that names no place is in the hub's own
+        entry("D", "d1", "dibao", division="990101003002", **verified),
     )
-    assert calendar(trial, division="990101002")["entry"].to_list() == ["b1"]
-    assert calendar(trial, division=TOWN[:9])["entry"].to_list() == ["a1"]
-    assert calendar(trial, division=trial.division_default)["entry"].to_list() == ["a1", "b1", "c1"]
+    assert calendar(trial, place="990101002")["entry"].to_list() == ["b1"]
+    assert calendar(trial, place=TOWN[:9])["entry"].to_list() == ["a1"]
+    assert calendar(trial, place=trial.division_default)["entry"].to_list() == ["a1", "b1", "c1", "d1"]
+    assert calendar(trial, place="990101 -990101003 -990101002 990101002001")["entry"].to_list() == ["a1", "b1"]
     assert roster.month_end(date(2026, 11, 30), 3) == date(2027, 1, 31)
     assert roster.month_end(date(2026, 6, 30), 1) == date(2026, 6, 30)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.cases import Actor
+from domain.divisions import Reach
 from gateway import access, asking
 from gateway.errors import Problem
 from wire.asking import Answered, Question
@@ -43,7 +44,7 @@ def answer(counts: list[list[Any]], *entries: dict[str, Any], on: str = "2026-06
 
 
 def calendar(workers: Partitions) -> dict[str, Any]:
-    return asyncio.run(asking.calendar(workers, "990101", UNTIL))
+    return asyncio.run(asking.calendar(workers, "990101", Reach.parse("990101 -990101003"), UNTIL))
 
 
 def test_partitions_are_added_up_and_put_in_order() -> None:
@@ -61,7 +62,7 @@ def test_partitions_are_added_up_and_put_in_order() -> None:
         ),
     )
     found = calendar(workers)
-    assert workers.asked == [Question("calendar", "division", "990101", "", day=UNTIL)]
+    assert workers.asked == [Question("calendar", "division", "990101 -990101003", "", day=UNTIL)]
     assert [tuple(c.values()) for c in found["counts"]] == [
         ("overdue", "dibao", "990101002", 1),
         ("2026-07", "tekun", "9", 1),
@@ -93,13 +94,4 @@ def test_a_partition_that_cannot_answer_is_not_left_out() -> None:
     [("village", True), ("township", True), ("county", True), ("auditor", True), ("department", False), ("x", False)],
 )
 def test_it_is_civil_affairs_own(role: str, may: bool) -> None:
-    assert access.recertifies(Actor("a", role, "civil", "990101")) is may
-
-
-def test_a_place_is_within_the_scope() -> None:
-    town = Actor("t", "township", "civil", "990101001")
-    assert access.place_of(town, "") == "990101001"
-    assert access.place_of(town, "990101001002") == "990101001002"
-    for outside in ("990101", "990101002"):
-        with pytest.raises(Problem, match="outside your scope"):
-            access.place_of(town, outside)
+    assert access.recertifies(Actor("a", role, "civil", "990101", Reach.parse("990101"))) is may
