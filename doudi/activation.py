@@ -1,6 +1,7 @@
 """``doudi rules activate``: rules and parameters that are the law from a day on, and what is taken back before it.
 
-What was accepted can only come into force: the book of that day is made and its cases are tried first.
+What was accepted can only come into force: the book of that day is made, and the cases of the rules that decide
+otherwise by it are tried first.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from domain.errors import Permanent
 from domain.law import Activation, Law, objections, read_files
 from domain.rules import RuleBook
+from domain.trying import Change
 from doudi.rulebook import try_cases
 from wire.lawbook import Lawbook
 
@@ -35,7 +37,8 @@ def activate(lawbook: Lawbook, paths: Sequence[Path], day: date, account: str) -
     if problems := objections(law, new):
         raise NotActivated("\n".join(problems))
     book = law.with_(new).book(day)
-    if failures := try_cases(book)[1]:
+    changed = sorted(Change(law.book(day), book).changed & book.rules.keys())
+    if changed and (failures := try_cases(book, *changed)[1]):
         raise NotActivated("\n".join(f"{failure}; mend the rule or its case" for failure in failures))
     lawbook.say(new)
     try:

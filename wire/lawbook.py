@@ -72,7 +72,7 @@ class Lawbook:
             "activation_id": activation.activation_id,
             "state": WITHDRAWN if activation.withdrawn else ACTIVE,
             "day": activation.day,
-            "files": [{"name": file.name, "content": file.content} for file in activation.files],
+            "files": [{"file": file.name, "content": file.content} for file in activation.files],
             "account": activation.account,
             "at": activation.at,
         }
@@ -89,7 +89,7 @@ class Lawbook:
 
 
 def _activation(row: dict[str, Any]) -> Activation:
-    files = tuple(File(file["name"], file["content"]) for file in row["files"])
+    files = tuple(File(file["file"], file["content"]) for file in row["files"])
     return Activation(
         row["activation_id"], row["day"], files, row["account"], row["at"], withdrawn=row["state"] == WITHDRAWN
     )

@@ -289,3 +289,24 @@ def test_new_rules_are_applied_to_everybody(toy: Rig) -> None:
         assert time.monotonic() < until
         time.sleep(0.3)
     assert wanted > before
+
+
+def test_a_sweep_goes_on_after_a_crash_and_lets_live_records_through(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(3_000, people=1_200)
+    toy.settle()
+    toy.stop(worker)
+    worker = toy.start("toy-2", DOUDI_FAULT="after_commit:6")
+    assert worker.wait(60) == -signal.SIGKILL
+    toy.wait_log("the rules have changed, deciding for everybody", toy.settings.partitions)
+    toy.start("toy-2")
+    toy.feed(200, people=1_200)
+    until = time.monotonic() + 120
+    while toy.standing() != {p: t for p, t in toy.truth.items() if t > 50_000}:
+        assert time.monotonic() < until, toy.logged()[-3000:]
+        time.sleep(0.3)
+    until = time.monotonic() + 60
+    while toy.unread():  # the group is told once everybody has been decided for
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    assert toy.logged().count("the rules have changed") == toy.settings.partitions

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from schemas.codec import encode
-from schemas.load import of_topic
+from agents.watch import tick
 from tests.ids import test_id
 from tests.whole import VILLAGE, Whole
-from wire.kafka import Publisher
 
 LOCAL = dt.timezone(dt.timedelta(hours=8))
 TODAY = dt.datetime.now(LOCAL).date()
@@ -130,15 +128,5 @@ def test_the_end_of_the_year_is_a_lapse(whole: Whole) -> None:
     person = enter(whole, 5)
     bill(whole, 5, "S5", "6000.00")
     case = whole.case_of("R02", person, YEAR)
-    day = dt.date(TODAY.year + 1, 2, 1)
-    publisher, registry = (
-        Publisher(whole.settings),
-        whole.registry,
-    )
-    [value] = encode(
-        of_topic("hub.tick"), [{"day": day, "sent_at": dt.datetime.now(dt.UTC)}], registry.id_of("hub.tick")
-    )
-    for partition in range(whole.settings.partitions):
-        publisher.send(whole.settings.topic("hub.tick"), day.isoformat().encode(), value, partition)
-    publisher.flush()
+    tick(whole.settings, dt.date(TODAY.year + 1, 2, 1), dt.datetime.now(dt.UTC))
     assert whole.ended(case, "R02")["cause"] == "lapsed"
