@@ -28,6 +28,8 @@ class Result:
     records: int = 0
     quarantined: int = 0
     unswept: int = 0
+    begun: bool = False
+    """A sweep by the rules of the stage began, or everybody was decided for."""
 
 
 Lawful = Callable[[date], None]
@@ -89,7 +91,8 @@ class Cycles:
         result.quarantined = len(result.rows)
         day = _day(frames)
         new_day = day > state.meta.get("tick", "")
-        if not silent and (everybody or new_day):
+        result.begun = not silent and (everybody or new_day)
+        if result.begun:
             self._lawful(date.fromisoformat(max(day, state.meta.get("tick", "")) or date.min.isoformat()))
         live, baseline = _lanes(frames, state, first_day=new_day and not state.meta.get("tick"))
         stamp = Stamp(
@@ -118,8 +121,10 @@ class Cycles:
                 notes["tick"] = day
             if live and not state.flag("live"):
                 notes["live"] = 1
+            if result.begun:
+                notes["rules_version"] = self._stage.rules_version
             if everybody and not silent:
-                notes |= {"readback": 0, "rules_version": self._stage.rules_version}
+                notes["readback"] = 0
             state.note(notes)
             if result.rows:
                 faults.point("before_commit")

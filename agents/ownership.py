@@ -44,12 +44,14 @@ class Acquired:
     """A partition that is ours from ``epoch`` on.
 
     ``positions``: where to read each input (with its lanes) and the questions. ``catch_up``: where each ends now, if
-    inputs are to be ingested silently up to there and everybody evaluated then; empty otherwise.
+    inputs are to be ingested silently up to there and everybody evaluated then; empty otherwise. ``ticks``: where
+    hub.tick ends now.
     """
 
     epoch: int
     positions: dict[str, int]
     catch_up: dict[str, int]
+    ticks: int
 
 
 class Ownership:
@@ -97,7 +99,7 @@ class Ownership:
                     self._stage.adopt(con, topic, standing[topic])
             state.note({"epoch": mine_now, "seen": json.dumps(seen)})
         positions[QUESTION] = self._still_asked(partition)
-        return Acquired(mine_now, positions, ends if outdated else {})
+        return Acquired(mine_now, positions, ends if outdated else {}, ends.get("hub.tick", 0))
 
     def _inputs(self, state: PartitionState, partition: int) -> tuple[dict[str, int], dict[str, int]]:
         """Positions of the inputs, moved up to where logs begin, and their ends."""

@@ -24,7 +24,6 @@ from agents.ownership import Acquired
 from agents.slices import Slice
 from agents.state import PartitionState
 from agents.transport import BACKLOG, now
-from domain.screening import AT_ONCE
 from schemas.topics import of
 from wire.asking import QUESTION
 
@@ -35,7 +34,9 @@ log = logging.getLogger(__name__)
 
 LOCK_RETRY_S = 0.05
 LIVE_S = 1.0
-HEARTBEAT = "hub.heartbeat"
+TICK, HEARTBEAT = CONTROL
+IDLE_CHUNKS = 5
+"""Chunks of a sweep in one cycle where nobody waits: whoever comes then waits for no more."""
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
 ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 3.0
@@ -63,6 +64,8 @@ class Runner:
         self._turn_backlog = False
         self._turn_sweep = False
         self._unswept = 0
+        self._due = False
+        self._ticks_to = 0
         self._undecided: list[Done] = []
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
@@ -125,14 +128,15 @@ class Runner:
         try:
             acquired = await self._acquire()
             inputs = self._by_tp(acquired.positions)
-            sweeping = not acquired.catch_up and await self._sweeping()
-            await self._runtime.consumer.release(inputs, settled=not (acquired.catch_up or sweeping))
+            self._ticks_to = acquired.ticks
+            await self._look_for_sweep(decided=bool(acquired.catch_up))
             settle = partial(self._runtime.consumer.settle, inputs)
-            if sweeping:
-                self._undecided.append(settle)
+            await self._runtime.consumer.release(inputs, settled=not (acquired.catch_up or self._sweeping))
             if acquired.catch_up:
                 await self._catch_up(acquired.catch_up)
                 settle()
+            elif self._sweeping:
+                self._undecided.append(settle)
             async with self._answering():
                 await self._follow()
         except NotOwner:
@@ -203,20 +207,26 @@ class Runner:
     def _tp(self, topic: str) -> TP:
         return TP(self._runtime.settings.topic(topic), self.partition)
 
-    async def _sweeping(self) -> bool:
+    async def _look_for_sweep(self, *, decided: bool) -> None:
         """Whether a sweep is to be gone on with, or to be begun as the rules are others now."""
         assert self._state is not None  # noqa: S101 - acquired
-        if self._state.meta.get("rules_version") != self._runtime.stage.rules_version:
-            log.info("%s: the rules have changed, deciding for everybody", self.name)
-            await self._cycle([], everybody=True, chunks=0)
-        else:
-            self._unswept = await self._work(self._runtime.stage.unswept, self._state.con)
-        return self._unswept > 0
+        stage = self._runtime.stage
+        self._due = not decided and self._state.meta.get("rules_version") != stage.rules_version
+        if not decided:
+            self._unswept = await self._work(stage.unswept, self._state.con)
+
+    @property
+    def _sweeping(self) -> bool:
+        return self._due or self._unswept > 0
 
     async def _follow(self) -> None:
         assert self._state is not None  # noqa: S101 - acquired
         while self._owned:
-            if chunks := self._sweep():
+            if self._due and self._ticks_read():
+                log.info("%s: the rules have changed, deciding for everybody", self.name)
+                await self._cycle([], everybody=True, chunks=0)
+                continue
+            if chunks := self._chunks():
                 await self._cycle([], chunks=chunks)
                 continue
             await self._gather()
@@ -267,14 +277,19 @@ class Runner:
         flowing = time.monotonic() - self._runtime.last_live < LIVE_S
         return _up_to(self._backlog, settings.backlog_records if flowing else settings.slice_records)
 
-    def _sweep(self) -> int:
+    def _chunks(self) -> int:
         """How many chunks of the sweep are next; 0: records are, every other time where live ones wait."""
-        if not self._unswept:
+        if not self._unswept or not self._ticks_read():
             return 0
         if not self._live:
-            return 1 if time.monotonic() - self._runtime.last_live < LIVE_S else AT_ONCE
+            return 1 if time.monotonic() - self._runtime.last_live < LIVE_S else IDLE_CHUNKS
         self._turn_sweep = not self._turn_sweep
         return int(self._turn_sweep)
+
+    def _ticks_read(self) -> bool:
+        """Whether the days told before the start were read: the rules are those of the newest, and of no other day."""
+        assert self._state is not None  # noqa: S101 - acquired
+        return self._state.positions.get(TICK, 0) >= self._ticks_to
 
     def _backlog_read(self) -> bool:
         assert self._state is not None  # noqa: S101 - acquired
@@ -321,7 +336,8 @@ class Runner:
                 self._undecided.append(done)  # the group is told once everybody has been decided for
             else:
                 done()
-        if not self._unswept:
+        self._due = self._due and not result.begun
+        if not self._sweeping:
             for done in self._undecided:
                 done()
             self._undecided.clear()

@@ -14,11 +14,12 @@ import pyarrow as pa  # noqa: F401
 from agents.app import die
 from agents.app import run as run_app
 from agents.cycle import Lawful
-from agents.errors import BrokerError, LawChanged
+from agents.errors import BrokerError, ConfigurationError, LawChanged
 from agents.questions import Answering
 from agents.stage_runtime import Runtime
 from domain.households import HouseholdStage
 from domain.questions import answer
+from domain.rules import RuleError
 from domain.screening import PersonStage
 from domain.stage import Stage
 from wire.errors import WireError
@@ -36,7 +37,7 @@ def run(name: str, settings: Settings) -> NoReturn:
     try:
         check_reachable(settings)
         lawbook = Lawbook(settings, Registry(settings.registry, settings.namespace))
-        book = lawbook.law.book(lawbook.told() or date.min)
+        _, book = lawbook.newest()
         stage: Stage = PersonStage(book) if name == "persons" else HouseholdStage(book)
     except Exception as error:
         die(error, name)
@@ -46,13 +47,13 @@ def run(name: str, settings: Settings) -> NoReturn:
 def lawful(lawbook: Lawbook, stage: Stage, day: date) -> None:
     """Raise LawChanged where the stage's book is not that of the newest day told; ``day`` is one of them.
 
-    Raises BrokerError, and RuleError for activations that no longer agree with the installed rules.
+    Raises BrokerError, and ConfigurationError for activations that do not agree with the installed rules.
     """
     try:
-        newest = max(day, lawbook.told() or day)
-        book = lawbook.refresh().book(newest)
-    except WireError as error:
-        raise BrokerError(f"the law of {day} cannot be read: {error}") from error
+        newest, book = lawbook.newest(day)
+    except (RuleError, WireError) as error:
+        known = ConfigurationError if error.family == "permanent" else BrokerError
+        raise known(f"the law of {day} cannot be read: {error}") from error
     if book.digest != stage.rules_version:
         raise LawChanged(f"another rule book is the law from {newest} on; starting again with it")
 

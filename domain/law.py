@@ -1,26 +1,31 @@
 """The law of a day: the installed rule book with every activation laid over it whose day has come.
 
 An activation carries whole files. A rule counts where its version is greater than the installed one; a parameter
-adds its values to those installed, so a folder that is newer than an activation loses nothing to it.
+adds its values of other days to those installed: a folder that is newer than an activation loses nothing to it.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from domain import rules
 from domain.rules import SHIPPED, Rule, RuleBook, RuleError
 from schemas.topics import DEPARTMENTS
 
 PARAMETERS = "parameters"
+_NAME = re.compile(r"[A-Za-z0-9_-]+\.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +74,36 @@ class Law:
             self._books[acts] = laid_over(self.folder, (file for a in acts for file in a.files), self.installed)
         return self._books[acts]
 
-    @property
-    def books(self) -> list[RuleBook]:
-        """The installed book, then that of each day on which something came or comes into force."""
-        return [self.installed, *(self.book(day) for day in sorted({a.day for a in self.in_force(date.max)}))]
-
-    def holding(self, rule: str, version: int) -> RuleBook:
-        """The newest book that has this version of a rule; else the newest that has the rule; else the installed."""
-        having = [book for book in reversed(self.books) if rule in book.rules]
-        exact = (book for book in having if book.rules[rule].version == version)
-        return next(exact, having[0] if having else self.installed)
-
     def rule(self, rule: str, version: int) -> Rule | None:
-        """A rule as a version said it; where that is not known, as it was said last; None for an unknown one."""
-        return self.holding(rule, version).rules.get(rule)
+        """A rule as a version said it, in force or not; where nobody knows that one the installed; else None."""
+        known = self.installed.rules.get(rule)
+        if known is not None and known.version == version:
+            return known
+        return self._said.get((rule, version), known)
+
+    @cached_property
+    def _said(self) -> dict[tuple[str, int], Rule]:
+        """What activations say of rules, by id and version; a file that is no rule is left out."""
+        found: dict[tuple[str, int], Rule] = {}
+        for file in (file for act in self.activations if not act.withdrawn for file in act.files):
+            with suppress(ValidationError):
+                rule = Rule.model_validate(content_of(file))
+                found[rule.id, rule.version] = rule
+        return found
 
     def with_(self, activation: Activation) -> Law:
         """This law with one more activation, or with another record of one that is there."""
         found = {a.activation_id: a for a in (*self.activations, activation)}
         return replace(self, activations=tuple(found.values()))
 
-    def kept(self, before: Law) -> Law:
-        """This law with the books that another has made already; the installed one is the same."""
+    def without(self, activation: Activation) -> Law:
+        """This law without one of its activations."""
+        return replace(
+            self, activations=tuple(a for a in self.activations if a.activation_id != activation.activation_id)
+        )
+
+    def knowing(self, before: Law) -> Law:
+        """This law with the books that another of the same folder has made already."""
         self._books.update(before._books)
         return self
 
@@ -109,6 +122,8 @@ def laid_over(folder: Path | None, files: Iterable[File], installed: RuleBook | 
 
 
 def _lay(book: Path, file: File, installed: RuleBook | None) -> None:
+    if not _NAME.fullmatch(file.name):
+        raise RuleError([f"{file.name!r} is no name of a rule's file; call it ID.yaml, as `doudi rules new` does"])
     content = content_of(file)
     known = installed.rules.get(str(content.get("id"))) if installed else None
     if known is not None and isinstance(content.get("version"), int) and content["version"] <= known.version:
@@ -143,11 +158,18 @@ def _place(file: File, content: dict[str, Any], book: Path) -> Path:
 
 
 def _added(place: Path, content: dict[str, Any]) -> str:
-    """A parameter's text with the values that were there and are not given."""
-    before = yaml.safe_load(place.read_text(encoding="utf-8"))
+    """A parameter's text with those given values beside its own that are of another day, place or tier."""
+    before = yaml.safe_load(place.read_text(encoding="utf-8"))["values"]
+    known = {_of(value) for value in before}
     given = content["values"] if isinstance(content["values"], list) else []
-    more = [value for value in before["values"] if value not in given]
-    return yaml.safe_dump({**content, "values": [*more, *given]}, allow_unicode=True, sort_keys=False)
+    more = [value for value in given if _of(value) not in known]
+    return yaml.safe_dump({**content, "values": [*before, *more]}, allow_unicode=True, sort_keys=False)
+
+
+def _of(value: Any) -> tuple[str, str, frozenset[str]]:
+    """Of which day, place and tiers a value is, as written."""
+    written = value if isinstance(value, dict) else {}
+    return str(written.get("from")), str(written.get("region", "")), frozenset(written.get("tiers") or ())
 
 
 def objections(law: Law, new: Activation) -> list[str]:

@@ -171,6 +171,8 @@ class Screening:
         if today is not None:
             if everybody or pending:
                 self._begin_sweep(con, caused_at or _utc(stamp.decided_at), stamp.baseline)
+                if chunks is None:
+                    con.execute("truncate touched")  # they are in the sweep, which is taken whole
             for _ in self._parts(con, chunks):
                 self._decide(con, stamp, today, found)
         run(con, "truncate touched")
@@ -190,20 +192,30 @@ class Screening:
         forget(con)
 
     def _begin_sweep(self, con: Connection, caused_at: datetime, baseline: bool) -> None:
-        """Note everybody of whom anything is known, those touched first, to be evaluated chunk by chunk."""
-        con.execute("delete from sweep")
-        con.execute(
-            "insert into sweep select e.subject, coalesce(t.at, ?), coalesce(t.first, false) or ?, "
-            f"(row_number() over (order by t.subject is null, e.subject) - 1) // {CHUNK} "
-            f"from ({self.recorded} union select subject from verdict"
-            f"{''.join(v.known_subjects for v in self.forwarded)}) e "
-            "left join (select subject, max(caused_at) as at, bool_and(baseline) as first from touched group by 1) t "
-            "using (subject)",
+        """Note everybody of whom anything is known, to be evaluated chunk by chunk.
+
+        Those touched come first, then whom an earlier sweep did not reach, each as it was noted there.
+        """
+        everybody = con.execute(
+            f"""
+            select e.subject, coalesce(t.at, s.caused_at, ?) as caused_at,
+                   coalesce(t.first_load, s.baseline, false) or ? as baseline,
+                   ((row_number() over (order by t.subject is null, s.chunk nulls last, e.subject) - 1) // {CHUNK})
+                   ::integer as chunk
+            from ({self.recorded} union select subject from verdict
+                  {"".join(v.known_subjects for v in self.forwarded)}) e
+            left join (select subject, max(caused_at) as at, bool_and(baseline) as first_load from touched group by 1) t
+            using (subject)
+            left join (select * from sweep where chunk >= (select coalesce(max(chunk), 0) from sweeping)) s
+            using (subject)""",
             [caused_at, baseline],
-        )
+        ).pl()
+        con.execute("delete from sweep")
         con.execute("delete from sweeping")
-        con.execute("insert into sweeping select 0, max(chunk) + 1 from sweep having count(*) > 0")
-        con.execute("truncate touched")
+        if everybody.height:
+            rows = stream(everybody)  # noqa: F841 - read by the SQL
+            con.execute("insert into sweep from rows")
+            con.execute("insert into sweeping values (0, ?)", [int(everybody["chunk"].max()) + 1])  # type: ignore[arg-type]
 
     def _parts(self, con: Connection, chunks: int | None) -> Iterator[None]:
         """Fill ``subjects`` with those to evaluate, part by part: the touched ones, then the sweep's next chunks."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from domain.errors import Permanent
 from domain.law import Activation, Law, objections, read_files
-from domain.rules import RuleBook
+from domain.rules import RuleBook, RuleError
 from domain.trying import Change
 from doudi.rulebook import try_cases
 from wire.lawbook import Lawbook
@@ -42,8 +42,11 @@ def activate(lawbook: Lawbook, paths: Sequence[Path], day: date, account: str) -
         raise NotActivated("\n".join(f"{failure}; mend the rule or its case" for failure in failures))
     lawbook.say(new)
     try:
-        _ahead(lawbook, day)  # it may have begun meanwhile, and some partitions then do not know of this
-    except NotActivated:
+        # The day may have begun meanwhile, and somebody else may have activated something too.
+        _ahead(lawbook, day)
+        if problems := objections(lawbook.refresh().without(new), new):
+            raise NotActivated("\n".join(problems))
+    except (NotActivated, RuleError):
         lawbook.say(replace(new, withdrawn=True))
         raise
     return new, book
@@ -57,10 +60,12 @@ def withdraw(lawbook: Lawbook, activation_id: str) -> Activation:
         raise NotActivated(f"no activation {activation_id}; `doudi rules activations` lists them")
     _ahead(lawbook, found.day, "what is in force stays; activate a later version instead")
     gone = replace(found, withdrawn=True)
-    _ = law.with_(gone).books  # what comes later may rest on it
+    rest = law.with_(gone)
+    for day in sorted({a.day for a in rest.in_force(date.max)}):
+        _ = rest.book(day)  # what comes later may rest on it
     lawbook.say(gone)
     try:
-        _ahead(lawbook, found.day, "it came into force meanwhile, and stays")
+        _ahead(lawbook, found.day, "it came into force meanwhile, and stays; restart the workers")
     except NotActivated:
         lawbook.say(found)
         raise

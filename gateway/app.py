@@ -66,7 +66,7 @@ def create_app(
         tokens=Tokens(secrets.token, settings.token_minutes, Users(settings.secrets_dir), client, keys),
         orders=Orders(client, keys, outgoing, settings.command_wait_s),
         identities=Identities(client, keys, outgoing, secrets.vault),
-        explainer=Explainer(lambda: laws.law, derive(secrets.token, b"doudi.opaque")),
+        explainer=Explainer(laws, derive(secrets.token, b"doudi.opaque")),
         feed=Feed(client, keys),
         asking=asking,
         divisions=divisions.load(settings.divisions),
@@ -165,7 +165,7 @@ def serve(settings: Settings) -> None:
         registry.id_of(topic)
     client = connect(settings)
     asking = KafkaAsking(settings, registry)
-    laws, secrets = Laws(Lawbook(settings, registry).refresh), Secrets.load(settings.secrets_dir)
+    laws, secrets = Laws(Lawbook(settings, registry)), Secrets.load(settings.secrets_dir)
     app = create_app(settings, client, outgoing, asking, laws, secrets)
     config = uvicorn.Config(
         app,

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.law import Law
-from domain.rules import RuleBook
+from domain.rules import Rule, RuleBook
+
+
+class Known(Protocol):
+    """What is known of the law now; ``today``: the rule book in force."""
+
+    law: Law
+    today: RuleBook
 
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
     """Words for the conditions of cases, by the version of the rule that decided.
 
-    ``law``: as it is known now. ``secret``: key of the opaque ids that stand for condition ids.
+    ``laws``: what is known of the law now. ``secret``: key of the opaque ids that stand for condition ids.
     """
 
-    law: Callable[[], Law]
+    laws: Known
     secret: bytes
 
-    def title(self, rule_id: str, version: int = 0) -> dict[str, str]:
-        """Id and titles of a rule (by default as it was said last); one that no book has keeps its id."""
-        rule = self.law().rule(rule_id, version)
+    def title(self, rule_id: str, version: int) -> dict[str, str]:
+        """Id and titles of a rule as a version said them; a rule that nobody knows keeps its id."""
+        rule = self.laws.law.rule(rule_id, version)
         return {
             "id": rule_id,
             "title_zh": rule.title_zh if rule else rule_id,
             "title_en": rule.title_en if rule else rule_id,
         }
 
-    def legal(self, rule_id: str, version: int = 0) -> list[dict[str, str]]:
-        """The legal sources of a rule (by default as it was said last)."""
-        rule = self.law().rule(rule_id, version)
+    def legal(self, rule_id: str, version: int) -> list[dict[str, str]]:
+        """The legal sources of a rule as a version named them."""
+        rule = self.laws.law.rule(rule_id, version)
         return (
             [] if rule is None else [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources]
         )
@@ -44,7 +51,7 @@ class Explainer:
         """A condition of a case as the console shows it. No key of a person or household is in it."""
         evidence = orjson.loads(held["evidence"] or b"{}")
         thresholds = orjson.loads(held["thresholds"] or b"{}")
-        book = self.law().holding(held["rule"], held["rule_version"])
+        book, rule = self.laws.today, self.laws.law.rule(held["rule"], held["rule_version"])
         titles = self.title(held["rule"], held["rule_version"])
         return {
             "condition_id": self.opaque(held["condition_id"]),
@@ -69,8 +76,8 @@ class Explainer:
                 {k: r.get(k) for k in ("topic", "partition", "offset", "record_id")}
                 for r in orjson.loads(held["records"] or b"[]")
             ],
-            "sentence_zh": _sentence(book, held["rule"], evidence, thresholds, "zh"),
-            "sentence_en": _sentence(book, held["rule"], evidence, thresholds, "en"),
+            "sentence_zh": _sentence(book, rule, held["rule"], evidence, thresholds, "zh"),
+            "sentence_en": _sentence(book, rule, held["rule"], evidence, thresholds, "en"),
         }
 
     def opaque(self, condition_id: str) -> str:
@@ -79,10 +86,14 @@ class Explainer:
 
 
 def _sentence(
-    book: RuleBook, rule_id: str, evidence: Mapping[str, Any], thresholds: Mapping[str, Any], language: Language
+    book: RuleBook,
+    rule: Rule | None,
+    rule_id: str,
+    evidence: Mapping[str, Any],
+    thresholds: Mapping[str, Any],
+    language: Language,
 ) -> str:
-    """The rule's explanation with its values; of a rule that the book does not have, its id."""
-    rule = book.rules.get(rule_id)
+    """The rule's explanation with its values; of a rule that nobody knows, its id."""
     return sentence(book, rule, evidence, thresholds, language) if rule else rule_id
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 
 from domain.law import Law
-from domain.rules import RuleBook, RuleError
-from gateway.views import today
-from wire.errors import WireError
+from domain.rules import RuleBook
+from wire.lawbook import Lawbook
 
 log = logging.getLogger("doudi.gateway")
 
@@ -18,17 +16,15 @@ EVERY_S = 10.0
 
 
 class Laws:
-    """``law``: as last read. ``read`` blocks, and raises WireError."""
+    """What was read last: ``law``, and ``today``, the book of the newest day that the hub was told.
 
-    def __init__(self, read: Callable[[], Law], every_s: float = EVERY_S) -> None:
-        self._read, self._every_s = read, every_s
+    Raises RuleError and WireError where it cannot be read at first; later that is logged, and what is known stays.
+    """
+
+    def __init__(self, lawbook: Lawbook, every_s: float = EVERY_S) -> None:
+        self._lawbook, self._every_s = lawbook, every_s
         self._task: asyncio.Task[None] | None = None
-        self.law = read()
-
-    @property
-    def today(self) -> RuleBook:
-        """The rule book of the local day."""
-        return self.law.book(today())
+        self.law, self.today = self._read()
 
     async def start(self) -> None:
         """Begin to follow."""
@@ -45,14 +41,11 @@ class Laws:
         while True:
             await asyncio.sleep(self._every_s)
             try:
-                self.law = await asyncio.to_thread(self._whole)
-            except WireError as error:
-                log.warning("the law cannot be read: %s; going on with what is known", type(error).__name__)
-            except RuleError as error:
-                log.error("what was activated does not agree with the installed rules: %s", error)
+                self.law, self.today = await asyncio.to_thread(self._read)
+            except Exception as error:
+                # Kafka is away, the disk is full, or the folder was renewed wrongly: the page goes on meanwhile.
+                log.error("the law cannot be read: %s: %s; going on with what is known", type(error).__name__, error)
 
-    def _whole(self) -> Law:
-        """The law with every book made, so that no request waits for one."""
-        law = self._read()
-        _ = law.books
-        return law
+    def _read(self) -> tuple[Law, RuleBook]:
+        _, book = self._lawbook.newest()
+        return self._lawbook.law, book

@@ -20,11 +20,12 @@ def today() -> date:
 
 def summary(case: Mapping[str, Any], explainer: Explainer, day: date) -> dict[str, Any]:
     """A line of a list. No key of a person or household is in it."""
-    rules = [explainer.title(r) for r in dict.fromkeys(c["rule"] for c in case["conditions"])]
+    said = {c["rule"]: c["rule_version"] for c in case["conditions"]}
+    rules = [explainer.title(rule, version) for rule, version in said.items()]
     due = case["due_on"]
     extra = len(rules) - 1
     first = _leading(case)
-    head = explainer.title(first["rule"]) if first else {"title_zh": "", "title_en": ""}
+    head = explainer.title(first["rule"], first["rule_version"]) if first else {"title_zh": "", "title_en": ""}
     return {
         "id": case["case_id"],
         "version": case["version"],

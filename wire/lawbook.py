@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import date
+from threading import Lock
 from typing import Any
 
-from domain import law
+from domain import rules
 from domain.law import Activation, File, Law
-from domain.rules import Rule
+from domain.rules import Rule, RuleBook
 from schemas import load
 from schemas.codec import decode, encode
 from wire.kafka import publish_and_wait
@@ -25,14 +26,15 @@ _MOST_BYTES = 1 << 20
 
 
 class Lawbook:
-    """Reads the law when asked. Every call blocks; one thread at a time.
+    """Reads the law when asked. Every call blocks.
 
     Raises RuleError for the installed rules; the calls raise WireError.
     """
 
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self._settings, self._registry = settings, registry
-        self._installed = law.of_folder(settings.rules)
+        self._installed = rules.load(settings.rules)
+        self._lock = Lock()
         self._law: Law | None = None
         self._met: set[tuple[str, int]] = set()
 
@@ -58,9 +60,18 @@ class Lawbook:
     def refresh(self) -> Law:
         """Read what was activated and withdrawn so far: the last record of an id counts."""
         found = {row["activation_id"]: _activation(row) for row in self._rows(RULEBOOK)}
-        read = Law(self._installed.installed, self._settings.rules, tuple(found.values()))
-        self._law = read.kept(self._law) if self._law else read
+        read = Law(self._installed, self._settings.rules, tuple(found.values()))
+        self._law = read.knowing(self._law) if self._law else read
         return self._law
+
+    def newest(self, day: date = date.min) -> tuple[date, RuleBook]:
+        """The newest day told, or ``day`` where that is later, and its book, read now. From any thread.
+
+        Raises RuleError for activations that do not agree with the installed rules.
+        """
+        with self._lock:
+            newest = max(day, self.told() or day)
+            return newest, self.refresh().book(newest)
 
     def told(self) -> date | None:
         """The newest day that any partition was told; None before the first."""

@@ -19,7 +19,7 @@ log = logging.getLogger("doudi.casework")
 
 
 def policy(settings: Settings, law: Law, today: date | None = None) -> Policy:
-    """Rules' closings, as each was said last, deadlines in working days, scopes by day.
+    """Rules' closings by version, deadlines in working days, scopes by day.
 
     Raises DivisionsError, or CalendarError without this year.
     """
@@ -32,9 +32,14 @@ def policy(settings: Settings, law: Law, today: date | None = None) -> Policy:
     )
 
 
-def closings(law: Law) -> dict[str, frozenset[str]]:
-    """Rule to the causes of ending that close a case by themselves, as the rule was said last."""
-    return {rule.id: frozenset(rule.closes) for book in law.books for rule in book.rules.values()}
+def closings(law: Law) -> Callable[[str, int], frozenset[str]]:
+    """Rule and version to the causes of ending that close a case by themselves."""
+
+    def closes(rule: str, version: int) -> frozenset[str]:
+        known = law.rule(rule, version)
+        return frozenset(known.closes) if known else frozenset()
+
+    return closes
 
 
 def due(settings: Settings, today: date | None = None) -> Callable[[date, int], date | None]:

@@ -86,7 +86,9 @@ def _host(docket: Docket, condition: Condition, policy: Policy) -> Case | None:
 
 
 def _took_over(held: CaseCondition, condition: Condition) -> bool:
-    return held.superseded_by == condition.rule and held.subject_key == condition.subject_key
+    """Superseded by its own rule it is where the law changed: what that rule finds later is work of its own."""
+    by = held.superseded_by if held.superseded_by != held.rule else ""
+    return by == condition.rule and held.subject_key == condition.subject_key
 
 
 def _opened(docket: Docket, condition: Condition, policy: Policy) -> Case:
@@ -160,7 +162,7 @@ def _closes(case: Case, policy: Policy) -> bool:
     """Whether nothing stands, each rule lets its cause close, and no officer has taken the alert in hand."""
     if case.kind == ALERT and case.state == SIGNED:
         return False
-    return all(not c.standing and c.cause in policy.closes.get(c.rule, ()) for c in case.conditions)
+    return all(not c.standing and c.cause in policy.closes(c.rule, c.rule_version) for c in case.conditions)
 
 
 def _reopened(case: Case, condition: Condition, policy: Policy) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -189,24 +189,24 @@ class CaseEvent:
     refusal: str = ""
 
 
-def _no_closing() -> dict[str, frozenset[str]]:
-    return {}
+def _no_closing(_rule: str, _version: int) -> frozenset[str]:
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What casework takes from the rules, the calendar and the table of divisions.
 
-    ``closes``: rule to the causes of ending that close a case by themselves; a rule that is not in
-    it closes nothing. ``due``: local day and working days to the deadline, None where the calendar
-    cannot say. ``window_days``: how long after its opening an alert takes in others of its household
-    (product default). ``division``: used where a condition names none, so that somebody sees it.
-    ``storm_limit``: so many cases of one rule open in a township on one local day (product default); more
-    are held for review, red ones and a first load never. ``divisions``: what a scope reaches on a day.
+    ``closes``: rule and version to the causes of ending that close a case by themselves. ``due``: local
+    day and working days to the deadline, None where the calendar cannot say. ``window_days``: how long
+    after its opening an alert takes in others of its household (product default). ``division``: used
+    where a condition names none, so that somebody sees it. ``storm_limit``: so many cases of one rule
+    open in a township on one local day (product default); more are held for review, red ones and a
+    first load never. ``divisions``: what a scope reaches on a day.
     """
 
     due: Callable[[date, int], date | None]
-    closes: Mapping[str, frozenset[str]] = field(default_factory=_no_closing)
+    closes: Callable[[str, int], Collection[str]] = _no_closing
     window_days: int = 30
     division: str = ""
     storm_limit: int = 50

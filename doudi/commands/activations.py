@@ -6,7 +6,7 @@ import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,8 +34,8 @@ def activate(
     """Have files be the law from a day on: their cases are tried, everybody is screened anew when it begins."""
     from doudi import activation  # noqa: PLC0415 - slow to import
 
-    with lawbook() as law:
-        said, book = activation.activate(law, files, since.date(), account or getpass.getuser())
+    with lawbook() as reader:
+        said, book = activation.activate(reader, files, since.date(), account or getpass.getuser())
     names = ", ".join(file.name for file in said.files)
     typer.echo(
         f"{said.activation_id}: {names} in force from {said.day}; the book of that day: {len(book.rules)} rules, "
@@ -49,8 +49,9 @@ def activations(as_json: Annotated[bool, typer.Option("--json", help="As JSON")]
     """What was activated over the installed rules, by the day on which it comes or came into force."""
     from doudi import activation  # noqa: PLC0415 - slow to import
 
-    with lawbook() as law:
-        rows = activation.listed(law.law, law.told() or date.min)
+    with lawbook() as reader:
+        today, _ = reader.newest()
+        rows = activation.listed(reader.law, today)
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -66,8 +67,8 @@ def withdraw(activation_id: Annotated[str, typer.Argument(help="As `doudi rules 
     """Take back an activation whose day has not begun."""
     from doudi import activation  # noqa: PLC0415 - slow to import
 
-    with lawbook() as law:
-        gone = activation.withdraw(law, activation_id)
+    with lawbook() as reader:
+        gone = activation.withdraw(reader, activation_id)
     typer.echo(f"{gone.activation_id}: withdrawn; {gone.day} begins without it")
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,8 +81,8 @@ def why_not(
 def _rule(name: str) -> tuple[RuleBook, Rule]:
     from domain.rulelint import meant  # noqa: PLC0415 - slow to import
 
-    with lawbook() as law:
-        book = law.law.book(law.told() or date.min)
+    with lawbook() as reader:
+        _, book = reader.newest()
     if name not in book.rules:
         raise Refused(f"rule {name} is not known{meant(name, book.rules)}; `doudi rules docs` lists all")
     return book, book.rules[name]

@@ -26,7 +26,7 @@ async def rules(hub: TheHub, _: SignedIn) -> list[dict[str, Any]]:
             "department": r.department,
             "level": r.level,
             "deadline_days": r.deadline_days,
-            "legal": hub.explainer.legal(r.id),
+            "legal": hub.explainer.legal(r.id, r.version),
         }
         for r in hub.rules.rules.values()
     ]

@@ -368,7 +368,7 @@ class Thread:
             outgoing = KafkaOutgoing(settings, registry, producer(settings, linger_ms=0))
             client = connect(settings)
             asking = KafkaAsking(settings, registry)
-            laws, secrets = Laws(Lawbook(settings, registry).refresh), Secrets.load(settings.secrets_dir)
+            laws, secrets = Laws(Lawbook(settings, registry)), Secrets.load(settings.secrets_dir)
             app = create_app(settings, client, outgoing, asking, laws, secrets)
             config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
             self._server = _Server(config, settings.home / RUNFILE)

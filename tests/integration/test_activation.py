@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -12,14 +14,16 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from agents.errors import BrokerError, LawChanged
+from agents.errors import BrokerError, ConfigurationError, LawChanged
 from agents.watch import tick
 from agents.worker import lawful
+from domain.law import Activation, File
 from domain.rules import SHIPPED
 from domain.screening import PersonStage
 from doudi.activation import NotActivated, activate, withdraw
 from doudi.cli import app
 from doudi.embedded.hub import environment
+from gateway.laws import Laws
 from wire.kafka import publish_and_wait
 from wire.lawbook import Lawbook
 from wire.reading import read_all
@@ -82,7 +86,7 @@ def test_from_the_command_line(hub: Settings, lawbook: Lawbook, run: Command, tm
     assert run("withdraw", later) == (0, f"{later}: withdrawn; 2026-07-01 begins without it\n")
     assert [a["state"] for a in json.loads(run("activations", "--json")[1])] == ["in force", "withdrawn"]
     assert "no activation" in run("withdraw", later)[1]
-    assert lawbook.law.book(JULY).rules["R31"].version == 2
+    assert lawbook.refresh().book(JULY).rules["R31"].version == 2
     assert lawbook.law.book(MAY).rules["R31"].version == 1
 
 
@@ -103,8 +107,8 @@ def test_a_day_that_begins_meanwhile_takes_it_back(
 ) -> None:
     say = lawbook.say
 
-    def meanwhile(activation: object) -> None:
-        say(activation)  # type: ignore[arg-type]
+    def meanwhile(activation: Activation) -> None:
+        say(activation)
         tick(hub, JUNE, datetime.now(UTC))
 
     monkeypatch.setattr(lawbook, "say", meanwhile)
@@ -121,8 +125,8 @@ def test_what_comes_into_force_meanwhile_is_not_withdrawn(
     said, _ = activate(lawbook, [changed(tmp_path)], JUNE, "a")
     say = lawbook.say
 
-    def meanwhile(activation: object) -> None:
-        say(activation)  # type: ignore[arg-type]
+    def meanwhile(activation: Activation) -> None:
+        say(activation)
         tick(hub, JUNE, datetime.now(UTC))
 
     monkeypatch.setattr(lawbook, "say", meanwhile)
@@ -142,6 +146,54 @@ def test_a_worker_with_another_book_than_the_days_starts_again(hub: Settings, la
     with pytest.raises(LawChanged):  # days that it reads late are decided by the newest law too
         lawful(lawbook, stage, MAY)
     lawful(lawbook, PersonStage(book), MAY)
+
+
+def test_two_who_activate_at_once(lawbook: Lawbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = lawbook.say
+
+    def meanwhile(activation: Activation) -> None:
+        monkeypatch.setattr(lawbook, "say", say)
+        say(replace(activation, activation_id="other"))
+        say(activation)
+
+    monkeypatch.setattr(lawbook, "say", meanwhile)
+    with pytest.raises(NotActivated, match="nothing would change on 2026-06-01"):
+        activate(lawbook, [changed(tmp_path)], JUNE, "a")
+    assert {a.activation_id: a.withdrawn for a in lawbook.refresh().activations}["other"] is False
+    assert sum(a.withdrawn for a in lawbook.law.activations) == 1
+
+
+def test_activations_that_do_not_agree_with_the_folder_stop_a_worker(hub: Settings, lawbook: Lawbook) -> None:
+    stage = PersonStage(lawbook.law.book(MAY))
+    lawbook.say(Activation("bad", MAY, (File("R31.yaml", "id: R31\nversion: 2\n"),), "a", datetime.now(UTC)))
+    with pytest.raises(ConfigurationError, match=r"the law of 2026-06-01 cannot be read: civil/R31\.yaml"):
+        lawful(lawbook, stage, JUNE)
+
+
+def test_the_gateway_follows_and_goes_on_with_what_it_knows(
+    hub: Settings, lawbook: Lawbook, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def until(look: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if look():
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("nothing in a minute")
+
+    async def follow() -> None:
+        laws = Laws(lawbook, every_s=0.05)
+        assert laws.today.rules["R31"].version == 1
+        await laws.start()
+        await asyncio.to_thread(activate, lawbook, [changed(tmp_path)], JUNE, "a")
+        await asyncio.to_thread(tick, hub, JUNE, datetime.now(UTC))
+        await until(lambda: laws.today.rules["R31"].version == 2)
+        bad = Activation("bad", JUNE, (File("R31.yaml", "id: R31\nversion: 3\n"),), "a", datetime.now(UTC))
+        await asyncio.to_thread(lawbook.say, bad)
+        await until(lambda: "the law cannot be read: RuleError" in caplog.text)
+        assert laws.today.rules["R31"].version == 2
+        await laws.stop()
+
+    asyncio.run(follow())
 
 
 def test_a_law_that_cannot_be_read_is_the_brokers_fault(lawbook: Lawbook, monkeypatch: pytest.MonkeyPatch) -> None:

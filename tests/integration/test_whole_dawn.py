@@ -57,6 +57,8 @@ def test_a_rule_comes_into_force_with_the_day(whole: Whole, tmp_path: Path) -> N
     new = whole.case_of("R02", below, YEAR)
     assert version(new) == 2
     whole.wait(lambda: version(known) == 2, "who stood before does not stand by the new version")
+    condition = next(c for c in whole.case(known)["conditions"] if c["rule"] == "R02")
+    assert condition["as_of"] == str(TOMORROW)
     for stage in ("persons", "households"):
         log = (whole.settings.home / "logs" / f"worker-{stage}.log").read_text(encoding="utf-8")
         assert f"LawChanged: another rule book is the law from {TOMORROW} on" in log

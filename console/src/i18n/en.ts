@@ -169,7 +169,7 @@ export const en: Record<Key, string> = {
 
   'cause.fulfilled': 'help is in place',
   'cause.corrected': 'the data were corrected',
-  'cause.superseded': 'another rule took over',
+  'cause.superseded': 'another rule, or the changed one, took over',
   'cause.lapsed': 'its period is over',
 
   'action.title': 'Handle',

@@ -166,7 +166,7 @@ export const zh = {
 
   'cause.fulfilled': '帮扶已落实',
   'cause.corrected': '数据已更正',
-  'cause.superseded': '由其他规则接管',
+  'cause.superseded': '被其他规则或变更后的规则取代',
   'cause.lapsed': '时限已过',
 
   'action.title': '办理',

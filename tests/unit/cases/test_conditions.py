@@ -86,7 +86,7 @@ def test_a_task_closes_by_data_with_the_cause(task: Make, policy: Policy, cause:
 
 
 def test_a_cause_that_the_rule_does_not_close_waits_for_a_person(task: Make, policy: Policy) -> None:
-    policy = replace(policy, closes={"R09": frozenset({"fulfilled"})})
+    policy = replace(policy, closes=lambda *_: {"fulfilled"})
     events = run(Docket(), policy, task(0), ended(task(0), 1, "lapsed"))
     assert [e.event for e in events] == ["opened", "condition_ended"]
     assert events[1].case.state == "open"
@@ -99,6 +99,16 @@ def test_a_signed_alert_waits_for_its_officer(condition: Make, command: Order, p
     (event,) = run(docket, policy, ended(condition(0), 1, "fulfilled"))
     assert (event.event, event.case.state) == ("condition_ended", "signed")
     assert event.case.conditions[0].cause == "fulfilled"
+
+
+def test_what_a_changed_rule_gave_up_is_not_opened_for_another_episode(condition: Make, policy: Policy) -> None:
+    first, second = condition(0), condition(2, episode="2027")
+    given_up = replace(ended(first, 1, "superseded"), superseded_by=first.rule)
+    events = run(Docket(), policy, first, given_up, second)
+    assert [e.event for e in events] == ["opened", "closed", "opened"]
+    by_another = replace(ended(first, 1, "superseded"), superseded_by="R02")
+    events = run(Docket(), policy, first, by_another, condition(2, rule="R02"))
+    assert [e.event for e in events] == ["opened", "closed", "reopened"]
 
 
 def test_an_alert_closes_when_its_last_condition_ends(condition: Make, policy: Policy) -> None:

@@ -13,7 +13,7 @@ from domain.cases import CaseEvent, Command, Condition, Docket, Policy, fold, ha
 CAUSES = ("fulfilled", "corrected", "superseded", "lapsed")
 POLICY = Policy(
     due=lambda day, n: day + timedelta(days=n),
-    closes={"R01": frozenset(CAUSES), "R02": frozenset({"corrected"}), "R09": frozenset(CAUSES)},
+    closes=lambda rule, _: {"corrected"} if rule == "R02" else frozenset(CAUSES),
 )
 
 rows = st.builds(

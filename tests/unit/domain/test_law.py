@@ -47,16 +47,20 @@ def test_a_day_has_the_book_of_what_came_into_force_by_then() -> None:
     assert law.book(JULY).rules["R01"].title_zh == "第三版"
     assert len({law.book(day).digest for day in (MAY, JUNE, JULY)}) == 3
     assert law.book(JULY) is law.book(date(2027, 1, 1))
-    assert [book.rules["R01"].version for book in law.books] == [1, 2, 3]
 
 
-def test_a_version_is_found_in_the_book_that_has_it() -> None:
-    law = SHIPPED_LAW.with_(act("a", JUNE, rule(2, "第二版")))
-    titles = {version: law.holding("R01", version).rules["R01"].title_zh for version in (1, 2, 9)}
-    assert titles == {1: SHIPPED_LAW.installed.rules["R01"].title_zh, 2: "第二版", 9: "第二版"}
-    assert law.rule("R01", 1) == SHIPPED_LAW.installed.rules["R01"]
+def test_a_rule_is_known_as_each_version_said_it(tmp_path: Path) -> None:
+    law = SHIPPED_LAW.with_(act("a", JUNE, rule(2, "第二版"), parameter(value(90, JULY))))
+    assert law.rule("R01", 1) is SHIPPED_LAW.installed.rules["R01"]
+    assert [getattr(law.rule("R01", version), "title_zh", "") for version in (2, 9)] == [
+        "第二版",
+        SHIPPED_LAW.installed.rules["R01"].title_zh,
+    ]
     assert law.rule("X99", 1) is None
-    assert law.holding("X99", 1) is law.installed
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+    (folder / "civil" / "R01.yaml").write_text(rule(3, "已安装").content, encoding="utf-8")
+    newer = replace(of_folder(folder), activations=law.activations)
+    assert [getattr(newer.rule("R01", version), "title_zh", "") for version in (2, 3)] == ["第二版", "已安装"]
 
 
 def test_what_is_withdrawn_never_was() -> None:
@@ -78,14 +82,22 @@ def test_a_folder_that_is_newer_loses_nothing(tmp_path: Path) -> None:
     assert {(v.value, v.from_) for v in book.parameters["late_window_days"].values} >= {(80, JUNE), (90, JULY)}
 
 
+def test_the_folders_value_of_a_day_stays() -> None:
+    own = SHIPPED_LAW.installed.parameters["late_window_days"].values
+    law = SHIPPED_LAW.with_(act("a", JUNE, parameter(value(99, own[0].from_), value(90, JULY))))
+    assert [v.value for v in law.book(JUNE).parameters["late_window_days"].values] == [own[0].value, 90]
+    assert objections(law, act("b", JUNE, parameter(value(91, JULY)))) == ["nothing would change on 2026-06-01"]
+
+
 def test_two_values_of_one_day_are_a_mistake() -> None:
-    law = SHIPPED_LAW.with_(act("a", JUNE, parameter(value(90, JULY)))).with_(
-        act("b", JUNE, parameter(value(91, JULY)))
-    )
-    with pytest.raises(
-        RuleError, match=r"late_window_days.*two values from 2026-07-01.*give the later one a later day"
-    ):
-        law.book(JUNE)
+    with pytest.raises(RuleError, match=r"late_window_days.*two values from 2026-07-01.*a later day"):
+        laid_over(None, [parameter(value(31, LAW_FROM), value(90, JULY), value(91, JULY))])
+
+
+@pytest.mark.parametrize("name", ["../R01.yaml", "/etc/R01.yaml", "*.yaml", "R01.yml", ""])
+def test_a_name_is_a_name_and_no_path(name: str) -> None:
+    with pytest.raises(RuleError, match=r"is no name of a rule's file; call it ID\.yaml"):
+        SHIPPED_LAW.with_(act("a", JUNE, File(name, rule(2).content))).book(JUNE)
 
 
 def test_a_file_alone_replaces_what_it_is_tried_instead_of() -> None:

@@ -33,6 +33,7 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
         for person in PEOPLE:
             hub.give("civil.roster", entry(f"e-{person}", person=person))
             hub.give("medical.settlement", bill(f"b-{person}", 250_000, person=person))
+        decide(hub)  # no day was told, so nothing is
         yield hub
 
 
@@ -74,13 +75,13 @@ def test_a_record_does_not_wait_for_the_sweep(trial: Trial) -> None:
     assert sorted(decide(trial)) == PEOPLE[:6]
 
 
-def test_who_was_touched_as_it_began_comes_first(trial: Trial) -> None:
+def test_who_was_touched_as_it_began_does_not_wait(trial: Trial) -> None:
     trial.tick(TODAY)
     decide(trial)
     trial.give("medical.settlement", bill("b2", 300_000, person="p5", at=LATE))
     trial.tick(date(2026, 7, 1))
-    assert decide(trial, chunks=1) == ["p5"]
-    assert left(trial) == 3
+    assert decide(trial, chunks=0) == ["p5"]
+    assert left(trial) == 4
 
 
 def test_a_new_day_begins_it_anew(trial: Trial) -> None:
@@ -91,6 +92,19 @@ def test_a_new_day_begins_it_anew(trial: Trial) -> None:
     decide(trial, chunks=0)
     assert left(trial) == 4
     assert decide(trial) == ["p6"]
+
+
+def test_one_begun_anew_remembers_whom_the_last_did_not_reach(trial: Trial) -> None:
+    stage, con = trial.stages[0], trial.connections[0]
+    trial.tick(TODAY)
+    first_load = Stamp("persons", 0, 1, 1, LATE, True, "")
+    assert stage.evaluate(con, first_load, chunks=1)["hub.condition"]["baseline"].all()
+    trial.tick(date(2026, 7, 1))
+    rows = []
+    for _ in range(2):
+        out = stage.evaluate(con, Stamp("persons", 0, 1, 2, LATE, False, ""), chunks=2)["hub.condition"]
+        rows += [(r["subject_key"], r["baseline"], r["caused_at"].date()) for r in out.to_dicts() if r["rule"] == "R01"]
+    assert rows == [(person, True, TODAY) for person in PEOPLE[2:]]
 
 
 def test_it_goes_on_after_a_restart(trial: Trial, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from gateway.identity import masked
 from gateway.users import Users
 
 LAW = of_folder(None)
-EXPLAINER = Explainer(lambda: LAW, b"0" * 32)
+EXPLAINER = Explainer(SimpleNamespace(law=LAW, today=LAW.installed), b"0" * 32)
 HELD = {
     "condition_id": "R01:aaaa:2026",
     "rule": "R01",
