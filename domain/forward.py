@@ -118,6 +118,7 @@ MEMBERS = Forwarded(
         "incapable",
         "unauthorised_on",
         "checks_covered",
+        "applied_on",
     ),
     of="person_key",
     drivers=frozenset({"membership"}),
@@ -133,7 +134,7 @@ MEMBERS = Forwarded(
                coalesce(d.days, []) as days, a.medical_aid_on, p.on_roster,
                c.newest.checked_on as checked_on, c.newest.income_month_fen as income_month_fen,
                c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen, p.incapable,
-               c.unauthorised_on, p.checks_covered
+               c.unauthorised_on, p.checks_covered, o.applied_on
         from m
         join person p using (person_key)
         left join (
@@ -165,7 +166,10 @@ MEMBERS = Forwarded(
                        'assets_ok': assets_ok, 'education_year_fen': education_year_fen} end) as newest,
                    max(case when not authorised then checked_on end) as unauthorised_on
             from checked join m using (person_key) where checked_on >= m.since_on group by all
-        ) c on c.household_key = m.household_key and c.person_key = m.person_key""",
+        ) c on c.household_key = m.household_key and c.person_key = m.person_key
+        left join (
+            select household_key, person_key, max(applied_on) as applied_on from application where pending group by all
+        ) o on o.household_key = m.household_key and o.person_key = m.person_key""",
 )
 """What a person contributes to each household, for everybody who belongs to one.
 

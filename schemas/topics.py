@@ -82,6 +82,7 @@ DEPARTMENT_TOPICS = (
     _department("civil.household", "civil", "Who belongs to which household"),
     _department("civil.benefit", "civil", "Benefits granted, paid and stopped"),
     _department("civil.check", "civil", "Results of checks of means, with their authorisation", ", gateway"),
+    _department("civil.application", "civil", "Applications for aid and what became of them"),
     _department("education.enrolment", "education", "Pupils and students, with absence and aid"),
     _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
     _department("housing.appraisal", "housing", "Safety appraisals of houses"),

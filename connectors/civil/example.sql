@@ -1,4 +1,4 @@
--- Example of a civil affairs bureau's tables: roster, households, benefits, checks of means. Rows are deleted by a flag.
+-- Example of a civil affairs bureau's tables: roster, households, benefits, checks of means, applications. Rows are deleted by a flag.
 
 CREATE TABLE IF NOT EXISTS low_income_member (
     entry_id text PRIMARY KEY,
@@ -68,10 +68,27 @@ CREATE TABLE IF NOT EXISTS means_check (
 );
 CREATE INDEX IF NOT EXISTS means_check_updated ON means_check (updated_at, check_id);
 
+CREATE TABLE IF NOT EXISTS aid_application (
+    apply_no text PRIMARY KEY,
+    id_number text,
+    name text,
+    household_no text,
+    aid_code text,
+    apply_date date,
+    state text,
+    decide_date date,
+    refuse_reason text,
+    by_proxy boolean,
+    division char(12),
+    deleted boolean NOT NULL DEFAULT false,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS aid_application_updated ON aid_application (updated_at, apply_no);
+
 DO $$ BEGIN
     CREATE ROLE doudi_reader NOLOGIN;
 EXCEPTION WHEN duplicate_object THEN NULL;
 END $$;
 GRANT USAGE ON SCHEMA public TO doudi_reader;
-GRANT SELECT ON low_income_member, household_member, benefit, means_check TO doudi_reader;
+GRANT SELECT ON low_income_member, household_member, benefit, means_check, aid_application TO doudi_reader;
 -- The connector's account: CREATE ROLE connector LOGIN PASSWORD '…' IN ROLE doudi_reader;

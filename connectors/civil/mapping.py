@@ -1,4 +1,4 @@
-"""Civil affairs: the low-income roster, households and benefits."""
+"""Civil affairs: the low-income roster, households, benefits, checks of means and applications."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ _RELATIONS: Final = {
     "其他": "99",
 }
 
+_STATES: Final = {
+    "受理": "accepted",
+    "核对": "checking",
+    "公示": "publicity",
+    "确认": "approved",
+    "不予确认": "refused",
+    "撤回": "withdrawn",
+}
+
 
 def _relation(column: str) -> Field:
     raw = pl.col(column)
@@ -53,7 +62,7 @@ def _relation(column: str) -> Field:
     return Field(value, (column,))
 
 
-def _exit_reason(column: str) -> Field:
+def _reason(column: str) -> Field:
     """A code passes; words become ``other``: they may say more about a person than a reader needs."""
     raw = pl.col(column)
     is_code = raw.str.contains(r"^[0-9A-Za-z_]{1,32}$")
@@ -80,7 +89,7 @@ ROSTER: Final = Mapping(
         "taper_until": day("taper_until"),
         "verified_on": day("verify_date"),
         "review_class": _review_class("class_code"),
-        "exit_reason": _exit_reason("exit_reason"),
+        "exit_reason": _reason("exit_reason"),
     },
 )
 
@@ -124,4 +133,24 @@ CHECK: Final = Mapping(
     },
 )
 
-FEEDS: Final = {"roster": ROSTER, "household": HOUSEHOLD, "benefit": BENEFIT, "check": CHECK}
+APPLICATION: Final = Mapping(
+    topic="civil.application",
+    identity=Identity(id_number="id_number", name="name", household_no="household_no"),
+    division=division("division"),
+    fields={
+        "aid": code("aid_code", (*TIERS, "temporary_aid")),
+        "applied_on": day("apply_date"),
+        "state": code("state", _STATES),
+        "decided_on": day("decide_date"),
+        "refusal_reason": _reason("refuse_reason"),
+        "by_proxy": boolean("by_proxy"),
+    },
+)
+
+FEEDS: Final = {
+    "roster": ROSTER,
+    "household": HOUSEHOLD,
+    "benefit": BENEFIT,
+    "check": CHECK,
+    "application": APPLICATION,
+}

@@ -24,7 +24,7 @@ from doudi.demo.keys import ID_COLUMN
 TABLES = {
     "medical": ("setl_d", "psn_insu_d"),
     "disability": ("disabled_card",),
-    "civil": ("low_income_member", "household_member", "benefit", "means_check"),
+    "civil": ("low_income_member", "household_member", "benefit", "means_check", "aid_application"),
     "education": ("student",),
     "employment": ("job_status",),
     "housing": ("house_appraisal", "tenancy"),
@@ -266,6 +266,24 @@ def _checks(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _applications(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "apply_no",
+        "id_number",
+        "name",
+        "household_no",
+        "aid_code",
+        "apply_date",
+        "state",
+        "decide_date",
+        "refuse_reason",
+        "by_proxy",
+        "division",
+        "deleted",
+        updated_at="touched",
+    )
+
+
 def _students(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "student_no",
@@ -359,6 +377,7 @@ COLUMNS = {
     "household_member": _members,
     "benefit": _benefits,
     "means_check": _checks,
+    "aid_application": _applications,
     "student": _students,
     "job_status": _jobs,
     "house_appraisal": _houses,

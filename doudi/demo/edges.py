@@ -16,7 +16,7 @@ from doudi.demo.scene import TABLES, Scene
 
 AGES = {
     **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 3, (16, 0): 4, (16, 60): 1, (16, 61): 1, (18, 0): 2},
-    **{(40, 100): 19},
+    **{(40, 100): 19, (44, 100): 10, (46, 100): 16},
     **{(60, -1): 2, (60, 0): 8, (60, 60): 1, (60, 61): 1},
 }
 """Of whom the situations need how many, by a birthday and how many days ago it was."""
@@ -42,7 +42,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
         *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
         *(_guardians, _birthdays, _disabled_children, _destitute, _waters, _wishes),
-        *(_unchecked_expenses, _unchecked_destitute),
+        *(_unchecked_expenses, _unchecked_destitute, _applicants, _applied_households),
     )
     for turn in range(each):
         for situation in situations:
@@ -560,6 +560,49 @@ def _unchecked_destitute(scene: Scene, turn: int) -> None:
         elder = scene.aged(60, back)
         scene.card(elder, 2, 1)
         scene.home(elder, f"HX{turn:05d}V{place:02d}", head=True)
+
+
+def _applicants(scene: Scene, _: int) -> None:
+    """Applications by state beside bills between the two lines and beside a lost job; refused, then on the roster."""
+    for state, fen, aid in (
+        *(("不予确认", 800_000, "dibao"), ("不予确认", 800_001, "dibao"), ("不予确认", 1_500_001, "dibao")),
+        *(("不予确认", 900_000, "temporary_aid"), ("公示", 900_000, "dibao"), ("撤回", 900_000, "dibao")),
+    ):
+        person = scene.aged(44, 100)
+        scene.application(person, state, None, aid=aid, back=60)
+        scene.bill(person, fen)
+    for state in ("不予确认", "受理"):
+        scene.application(scene.job("", "unemployed", since=100, person=scene.aged(44, 100)), state, None)
+    again, gone = scene.aged(44, 100), scene.aged(44, 100)
+    scene.application(again, "不予确认", None, back=90)
+    scene.application(again, "确认", None)
+    scene.entry(again, "bianyuan", start=5)
+    scene.application(gone, "不予确认", None, deleted=True)
+    for person in (again, gone):
+        scene.bill(person, 900_000)
+
+
+def _applied_households(scene: Scene, turn: int) -> None:
+    """Means unknown, and an application: seventy days old and one more, decided, withdrawn, for another house."""
+    for place, (state, back, other) in enumerate(
+        (
+            *(("受理", 70, ""), ("核对", 71, ""), ("公示", 20, ""), ("不予确认", 30, ""), ("撤回", 20, "")),
+            *(("确认", 30, ""), ("受理", 20, "Z")),
+        )
+    ):
+        house = f"HX{turn:05d}W{place:02d}"
+        spender = scene.aged(46, 100)
+        scene.home(spender, house, head=True)
+        scene.bill(spender, 2_500_001)
+        applicant = scene.aged(46, 100)
+        scene.home(applicant, house)
+        scene.application(applicant, state, house + other, back=back)
+    for place, back in enumerate((70, 71)):
+        disabled, house = scene.aged(46, 100), f"HX{turn:05d}Y{place:02d}"
+        scene.card(disabled, 4, 2)
+        scene.home(disabled, house, head=True)
+        scene.check("", "none", None, back=90, person=disabled)
+        scene.application(disabled, "核对", house, back=back)
 
 
 def _waters(scene: Scene, _: int) -> None:

@@ -49,6 +49,7 @@ QUERIES: dict[str, dict[str, str]] = {
         " FROM benefit",
         "means_check": "SELECT check_id, id_number, finding, checked_on, auth_no, income_month, assets_ok,"
         " education_year, deleted FROM means_check",
+        "aid_application": "SELECT apply_no, id_number, household_no, apply_date, state, deleted FROM aid_application",
     },
     "education": {
         "student": "SELECT student_no, certno, stage, status, enrol_date, end_date, absent_days, student_aid, yulu,"
@@ -145,6 +146,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "income_month": pl.String,
         "assets_ok": pl.Boolean,
         "education_year": pl.String,
+        "deleted": pl.Boolean,
+    },
+    "aid_application": {
+        "apply_no": pl.String,
+        "id_number": pl.String,
+        "household_no": pl.String,
+        "apply_date": pl.Date,
+        "state": pl.String,
         "deleted": pl.Boolean,
     },
     "student": {

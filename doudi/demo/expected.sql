@@ -2,7 +2,8 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, student, job_status, house_appraisal, tenancy, water_supply, industry_support, clock(today, late_days). Result:
+-- life_event, means_check, aid_application, student, job_status, house_appraisal, tenancy, water_supply, industry_support,
+-- clock(today, late_days). Result:
 -- table expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
 
@@ -26,6 +27,7 @@ WITH raw AS (
     UNION SELECT certno FROM disabled_card UNION SELECT id_number FROM low_income_member
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
+    UNION SELECT id_number FROM aid_application
     UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
     UNION SELECT certno FROM tenancy UNION SELECT certno FROM water_supply UNION SELECT certno FROM industry_support
     UNION SELECT guardian_certno FROM student UNION SELECT guardian_certno FROM disabled_card
@@ -97,6 +99,16 @@ CREATE OR REPLACE TABLE house_tier AS
 SELECT household_no, arg_min(tier, place) AS tier
 FROM home JOIN tier_now USING (id) JOIN precedence USING (tier)
 WHERE id NOT IN (SELECT id FROM dead) GROUP BY household_no;
+
+-- Whoever applied for aid, for which house, and what became of it.
+CREATE OR REPLACE TABLE asked_for_aid AS
+SELECT s.id, a.household_no, a.state, today - a.apply_date AS days_ago
+FROM aid_application a CROSS JOIN clock JOIN spelling s ON s.raw = a.id_number AND s.id IS NOT NULL
+WHERE NOT a.deleted;
+
+-- Left the roster, was refused in it, or was refused on application; or is on it.
+CREATE OR REPLACE TABLE known_to_civil_affairs AS
+SELECT id FROM entry UNION SELECT id FROM asked_for_aid WHERE state = '不予确认';
 
 ---------------------------------------------------------------- what each person paid, and what aid followed
 CREATE OR REPLACE TABLE bill AS
@@ -239,7 +251,8 @@ INSERT INTO expected
 SELECT 'R37', id, y::VARCHAR, 'yellow', 'civil', 'alert', fen
 FROM paid
 WHERE fen > 800000 AND fen <= 1500000
-  AND id IN (SELECT id FROM entry) AND id NOT IN (SELECT id FROM tier_now) AND id NOT IN (SELECT id FROM dead)
+  AND id IN (SELECT id FROM known_to_civil_affairs) AND id NOT IN (SELECT id FROM tier_now)
+  AND id NOT IN (SELECT id FROM dead)
   AND NOT (aided AND fen_before_aid > 800000);
 
 -- R07, R12: one stay in hospital, not refunded, and no aid on its day or since.
@@ -417,7 +430,7 @@ SELECT 'R30', id, reg_no, 'yellow', 'civil', 'alert', NULL FROM at_work
 WHERE status = 'employed' AND dibao AND fen > 60000 AND days <= 90;
 INSERT INTO expected
 SELECT 'R31', id, reg_no, 'orange', 'civil', 'alert', NULL FROM at_work w
-WHERE able AND status = 'unemployed' AND days BETWEEN 90 AND 180 AND (tier <> '' OR id IN (SELECT id FROM entry))
+WHERE able AND status = 'unemployed' AND days BETWEEN 90 AND 180 AND id IN (SELECT id FROM known_to_civil_affairs)
   AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = w.id AND g.code = 'temporary_aid' AND g.status <> 'stopped'
                   AND g.granted_on >= w.since_date);
 
@@ -550,12 +563,15 @@ SELECT 'R17', household_no, 'means', 'orange', 'civil', 'alert', NULL
 FROM quiet JOIN verified USING (household_no) CROSS JOIN clock LEFT JOIN house_tier t USING (household_no)
 WHERE fen_per_head < 60000 AND assets_ok AND today - checked_on <= 180 AND coalesce(t.tier, '') <> 'tekun';
 
--- R47, R48: the means are not known, by that same check: no result within 180 days, and none put in for 60 that is
--- still to come. R47: twelve months' bills beyond the line of H01, in no tier or one of two. R48: R17 but for the
+-- R47, R48: the means are not known, by that same check: no result within 180 days, none put in for 60 that is still to
+-- come, and no member's application for the house open for 70 days at most. R47: twelve months' bills beyond the line of H01, in no tier or one of two. R48: R17 but for the
 -- means, with somebody severely disabled.
 CREATE OR REPLACE TABLE means_known AS
 SELECT household_no FROM verified CROSS JOIN clock
-WHERE today - checked_on <= CASE WHEN fen_per_head IS NULL OR assets_ok IS NULL THEN 60 ELSE 180 END;
+WHERE today - checked_on <= CASE WHEN fen_per_head IS NULL OR assets_ok IS NULL THEN 60 ELSE 180 END
+UNION
+SELECT household_no FROM asked_for_aid JOIN home USING (id, household_no)
+WHERE state IN ('受理', '核对', '公示') AND days_ago <= 70;
 INSERT INTO expected
 SELECT 'R47', household_no, 'means', 'yellow', 'civil', 'alert', NULL
 FROM (SELECT DISTINCT id, household_no FROM home) JOIN bill USING (id) CROSS JOIN clock
@@ -584,6 +600,8 @@ UNION ALL SELECT 'civil.benefit', benefit_id FROM benefit JOIN spelling ON raw I
 UNION ALL SELECT 'vital.life_event', record_no FROM last_word JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND event NOT IN ('撤销', '死亡撤销')
 UNION ALL SELECT 'civil.check', check_id FROM means_check JOIN spelling ON raw IS NOT DISTINCT FROM id_number
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'civil.application', apply_no FROM aid_application JOIN spelling ON raw IS NOT DISTINCT FROM id_number
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted

@@ -1,4 +1,4 @@
-"""Tables of the education, employment, housing, water and agriculture bureaus, and checks of means.
+"""Tables of the education, employment, housing, water and agriculture bureaus, checks of means, applications.
 
 Shares are this demo's own.
 """
@@ -14,6 +14,7 @@ from doudi.demo.civil import back, on_roster
 
 Frames = dict[str, pl.DataFrame]
 STAGES = ((3, 6, "preschool"), (6, 12, "primary"), (12, 15, "junior"), (15, 18, "senior"), (18, 22, "higher"))
+STATES = ("受理", "核对", "公示", "确认", "不予确认", "撤回")
 FINDINGS = ("none", "vehicle", "property", "business", "fund", "post", "tax")
 
 
@@ -21,7 +22,7 @@ def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
     """Who is on the roster is known to these departments too; of the others, some."""
     listed = folk["person"].is_in(on_roster(roster).implode())
     free = folk.with_columns(listed.alias("listed")).filter(~pl.col("reserved"))
-    apart = rng.spawn(1)[0]  # so that what chance brings else stays as it is
+    apart, later = rng.spawn(2)  # so that what chance brings else stays as it is
     return {
         "student": _students(free, today, rng),
         "job_status": _jobs(free, today, rng),
@@ -30,6 +31,7 @@ def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
         "tenancy": _tenancies(free, today, rng),
         "water_supply": _supplies(free, today, apart),
         "industry_support": _wishes(free, today, apart),
+        "aid_application": _applications(free, today, later),
     }
 
 
@@ -105,6 +107,27 @@ def _checks(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Dat
         pl.when(pl.Series(rng.random(n) < 0.2))
         .then(pl.Series(rng.integers(100_000, 1_500_000, n)))
         .alias("education_year"),
+        pl.lit(False).alias("deleted"),
+    )
+
+
+def _applications(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    applied = _some(folk.filter("head"), 0.2, 0.02, rng)
+    n = applied.height
+    state = rng.choice(STATES, size=n, p=[0.08, 0.06, 0.04, 0.55, 0.22, 0.05])
+    open_for = rng.integers(0, 120, n)
+    decided = pl.Series(state).is_in(["确认", "不予确认"])
+    return applied.select(
+        "person",
+        "household_no",
+        pl.Series("aid_code", rng.choice(["dibao", "bianyuan", "gangxing", "temporary_aid"], size=n)),
+        back(today, open_for + np.where(decided, rng.integers(0, 300, n), 0)).alias("apply_date"),
+        pl.Series("state", state),
+        pl.when(decided).then(back(today, open_for)).alias("decide_date"),
+        pl.when(pl.Series(state == "不予确认"))
+        .then(pl.Series(rng.choice(["01", "02", "03"], size=n)))
+        .alias("refuse_reason"),
+        pl.Series("by_proxy", rng.random(n) < 0.1),
         pl.lit(False).alias("deleted"),
     )
 

@@ -122,6 +122,17 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "education_year": pl.Int64,
         "deleted": pl.Boolean,
     },
+    "aid_application": {
+        "person": pl.Int64,
+        "household_no": pl.String,
+        "aid_code": pl.String,
+        "apply_date": pl.Date,
+        "state": pl.String,
+        "decide_date": pl.Date,
+        "refuse_reason": pl.String,
+        "by_proxy": pl.Boolean,
+        "deleted": pl.Boolean,
+    },
 }
 
 
@@ -295,7 +306,9 @@ class Scene:
             person,
         )
 
-    def job(self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0) -> int:
+    def job(
+        self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0, person: int | None = None
+    ) -> int:
         return self._row(
             "job_status",
             tier,
@@ -307,6 +320,7 @@ class Scene:
                 "wage": wage,
                 "help_date": None,
             },
+            person,
         )
 
     def house(self, tier: str, grade: str, *, age: int = 10, repaired: int | None = None) -> int:
@@ -404,6 +418,23 @@ class Scene:
                 "deleted": False,
             },
             person,
+        )
+
+    def application(
+        self, person: int, state: str, house: str | None, *, back: int = 30, aid: str = "dibao", deleted: bool = False
+    ) -> None:
+        self.rows["aid_application"].append(
+            {
+                "person": person,
+                "household_no": house,
+                "aid_code": aid,
+                "apply_date": self.day(back),
+                "state": state,
+                "decide_date": self.day(back - 20) if state in ("确认", "不予确认") else None,
+                "refuse_reason": "01" if state == "不予确认" else None,
+                "by_proxy": False,
+                "deleted": deleted,
+            }
         )
 
     def _row(self, table: str, tier: str, values: dict[str, Any], person: int | None = None) -> int:

@@ -90,6 +90,7 @@ PLACES = [
     "housing.tenancy",
     "water.supply",
     "agriculture.support",
+    "civil.application",
 ]
 LATE_DAYS = 31
 JIANCE_ABOLISHED = date(2031, 1, 1)
@@ -329,6 +330,15 @@ class Person:
         joined = self.joined(home)
         return max((c for c in self.checks() if c["checked_on"] >= joined), key=last_said, default=None)
 
+    def applications(self, *states: str) -> list[dict[str, Any]]:
+        """Applications for aid in one of the states."""
+        return [a for a in self.hub.of("civil.application", self.key) if a["state"] in states]
+
+    def applied(self, home: str) -> list[date]:
+        """Days of applications for a household that are not decided yet."""
+        pending = self.applications("accepted", "checking", "publicity")
+        return [a["applied_on"] for a in pending if a["household_key"] == home and a["applied_on"] is not None]
+
     def refused(self, home: str) -> list[date]:
         """Days of checks since then that nobody authorised."""
         days = [c["checked_on"] for c in self.hub.of("civil.check", self.key) if not c["authorisation"]]
@@ -523,7 +533,7 @@ def more_of_year(p: Person, year: int, paid: int, aided: int) -> dict[Key, Row]:
         )
     done, past = p.aided(year) and aided > 800_000, dead or bool(p.tier) or closed
     found["R37", p.key, str(year)] = Row(
-        both(bool(p.entries), off, 800_000 < paid <= LINE[""], not past, not done),
+        both(bool(p.entries or p.applications("refused")), off, 800_000 < paid <= LINE[""], not past, not done),
         done,
         past,
         False,
@@ -731,7 +741,7 @@ def of_work(p: Person) -> dict[Key, Row]:
         wage = None if j["wage_fen"] is None else j["wage_fen"] > 60_000
         past = not (alive and status == "employed" and dibao and days <= 90)
         found["R30", p.key, key] = Row(both(wage, not past), not dibao, past, False, ("yellow", j["wage_fen"]))
-        aided, known = p.aided_since(j["since_on"], ("temporary_aid",)), bool(p.tier) or bool(p.entries)
+        aided, known = p.aided_since(j["since_on"], ("temporary_aid",)), bool(p.entries or p.applications("refused"))
         past = not (alive and out and days <= 180)
         found["R31", p.key, key] = Row(
             both(able, known, days >= 90, not past, no(either(status == "employed", aided))),
@@ -961,8 +971,10 @@ def of_unchecked(home: str, members: list[Person], tier: str, check: dict[str, A
     listed = either(*(m.on_roster for m in living))
     answered = check is not None and None not in (check["income_month_fen"], check["assets_ok"])
     known = check is not None and (today - check["checked_on"]).days <= (180 if answered else 60)
+    applied = max((day for m in members for day in m.applied(home)), default=None)
+    known = known or (applied is not None and (today - applied).days <= 70)
     no_later = [day for m in members for day in m.refused(home) if check is None or day >= check["checked_on"]]
-    shown = ("yellow", max(no_later).isoformat() if no_later else None)
+    shown = ("yellow", max(no_later).isoformat() if no_later else None, applied.isoformat() if applied else None)
     line, since = HOUSE[tier], a_year_before(today)
     spent = [(d, fen) for m in members for d, fen, _ in m.spent() if d <= today]
     recent = sum(fen for d, fen in spent if d > since)

@@ -27,8 +27,8 @@ BOOK = load()
 START = date(2026, 11, 20)
 PERSONS = list("ABCDEFGHIJ")
 UNLISTED = {
-    "K": ["civil.household", "civil.check", "medical.settlement"],
-    "L": ["civil.household", "civil.check", "medical.settlement", "civil.benefit"],
+    "K": ["civil.household", "civil.check", "civil.application", "medical.settlement"],
+    "L": ["civil.household", "civil.check", "civil.application", "medical.settlement", "civil.benefit"],
 }
 """People of whom there are only such records, in a household of their own: by chance nearly everybody is listed."""
 TOPICS = oracle.PLACES
@@ -155,7 +155,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "support_from": pick([None, *PAST]),
                 "support_until": pick(ENDS),
             }
-        case "water.supply" | "agriculture.support":
+        case "water.supply" | "agriculture.support" | "civil.application":
             return registered(topic, pick)
         case "civil.check":
             return {
@@ -171,12 +171,20 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
 
 
 def registered(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
-    """Fields of the registers of water and of industry support."""
+    """Fields of the registers of water and of industry support, and of applications for aid."""
     if topic == "water.supply":
         return {
             "grade": pick([None, "safe", "basic", "unsafe", "unsafe"]),
             "assessed_on": pick([None, *PAST]),
             "repaired_on": pick([None, None, *PAST]),
+        }
+    if topic == "civil.application":
+        return {
+            "household_key": pick(["h1", "h2", "h3", None]),
+            "aid": pick(["dibao", "temporary_aid"]),
+            "applied_on": pick([None, *PAST]),
+            "state": pick([None, "accepted", "checking", "publicity", "approved", "refused", "withdrawn"]),
+            "decided_on": pick([None, *PAST]),
         }
     return {
         "willing": pick([None, True, True, False]),
@@ -196,7 +204,7 @@ def record(chance: random.Random, by: int) -> dict[str, Any]:
     topic = pick(UNLISTED.get(person, [topic]))
     source, number = pick(["s1", "s1", "s1", "s2"]), pick(["r1", "r1", "r2"])
     said = fields(topic, pick)
-    if person in UNLISTED and "household_key" in said:
+    if person in UNLISTED and said.get("household_key"):
         said["household_key"] = "h4"
     if topic in oracle.AGED:
         said["born_on"] = pick([BORN[person], BORN[person], None])
@@ -412,7 +420,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R08": lambda e: (e["policy_self_pay_fen"], e["household_income_fen"]),
                 "R40": lambda e: (e["expense_fen"], e["household_income_fen"]),
                 "R33": lambda e: (e["head_died_on"],),
-                **dict.fromkeys(("R47", "R48"), lambda e: (e["unauthorised_on"],)),
+                **dict.fromkeys(("R47", "R48"), lambda e: (e["unauthorised_on"], e["applied_on"])),
                 "R26": lambda e: (e["finding"],),
                 "R27": lambda e: (e["job_status"],),
                 "R29": lambda e: (e["refusals"],),
@@ -463,7 +471,8 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    for seed in (6, 9, 24, 29, 35, *range(MOST_STORIES)):  # the first together reach all, while the stories are these
+    first = (6, 9, 24, 29, 35, 0, 3, 8, 10, 13)  # together they reach all, while the stories are these
+    for seed in (*first, *range(MOST_STORIES)):
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
         if {rule for rule, _ in seen} == BOOK.rules.keys():
             break

@@ -3,6 +3,7 @@
 -- Without a check its income is unknown, and nobody guesses it. One that was not authorised counts where none came later. What passed is older, since 1 January of last year.
 with newest as (
     select household_key, max(medical_aid_on) as medical_aid_on, max(unauthorised_on) as unauthorised_on,
+           max(applied_on) as applied_on,
            case when count(*) = count(checks_covered) then true end as checks_covered,
            max(case when checked_on is not null then {'checked_on': checked_on, 'income_month_fen': income_month_fen,
                'assets_ok': assets_ok, 'education_year_fen': education_year_fen} end) as said
@@ -34,5 +35,5 @@ select household_key as subject, 'means' as episode, as_of() as law_on, househol
        date_diff('day', n.said.checked_on, as_of()) as days_since_check,
        case when n.unauthorised_on >= coalesce(n.said.checked_on, n.unauthorised_on) then n.unauthorised_on end
            as unauthorised_on,
-       n.checks_covered
+       n.checks_covered, n.applied_on, date_diff('day', n.applied_on, as_of()) as days_since_application
 from household h join newest n using (household_key) left join paid p using (household_key)

@@ -64,6 +64,9 @@ with said as (
     union all
     select 16, person_key, division, occurred_at, record_id, null, null, null, null, null, null from wish
     union all
+    -- yes: refused
+    select 17, person_key, division, occurred_at, record_id, null, refused, null, null, null, null from application
+    union all
     select 14, person_key, '', null, null, tier, null, null, null, null, null from guardian
 ), folded as (
     -- No FILTER: each would have DuckDB keep a copy of all columns beside the aggregate. Lists leave NULL out.
@@ -74,6 +77,7 @@ with said as (
            distinct_list(list(case when place = 1 and yes then word end)) as tiers,
            distinct_list(list(case when place = 1 and also then word end)) as tiers_held,
            bool_or(place = 1) as was_on_roster,
+           coalesce(bool_or(place = 17 and yes), false) as application_refused,
            arg_min(case when place = 2 then word end,
                    row(date '9999-12-31' - coalesce(day, date '0001-01-01'), word)) as household_key,
            distinct_list(list(case when place = 3 then word end)) as marks,
@@ -98,7 +102,7 @@ with said as (
                - (month(as_of()) * 100 + day(as_of()) < month(born_on) * 100 + day(born_on))::integer)::integer as age
     from folded
 )
-select person_key, division, tier, tiers, tiers_held, was_on_roster, household_key, marks,
+select person_key, division, tier, tiers, tiers_held, was_on_roster, application_refused, household_key, marks,
        severe_disability, benefits, alive, died_on, wards_severe, able_to_work, in_work, guardian_tier, age,
        date_diff('day', make_date(year(born_on) + age, month(born_on), 1) + (day(born_on) - 1)::integer, as_of())
            as days_since_birthday,

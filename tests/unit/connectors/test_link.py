@@ -43,7 +43,8 @@ def test_the_date_of_birth_in_every_spelling_of_the_number(topic: str) -> None:
 
 
 def test_topics_whose_rules_ask_for_no_age_do_not_carry_it() -> None:
-    carried = {topic for topic in (*AGED, "civil.benefit", "civil.check") if "born_on" in of_topic(topic).dtypes}
+    topics = (*AGED, "civil.benefit", "civil.check", "civil.application")
+    carried = {topic for topic in topics if "born_on" in of_topic(topic).dtypes}
     assert carried == set(AGED)
     assert "born_on" not in linked("civil", "benefit", test_id(5, BORN)).columns
 

@@ -64,6 +64,8 @@ def test_an_empty_row_maps_without_a_problem_but_its_key(path: Path) -> None:
         ("disability.card", {"status": "?"}, "status is none of active"),
         ("civil.roster", {"tier_code": "wubao"}, "tier_code is none of tekun"),
         ("civil.benefit", {"benefit_code": "x"}, "benefit_code is none of dibao"),
+        ("civil.application", {"state": "审批"}, "state is none of 受理, 核对, 公示"),
+        ("civil.application", {"aid_code": "medical_aid"}, "aid_code is none of tekun"),
         ("water.supply", {"grade": "一般"}, "grade is none of 安全, 基本安全, 不安全"),
         ("agriculture.support", {"willing": "也许"}, "willing is none of t, true"),
         ("agriculture.support", {"kind": "旅游"}, "kind is none of 种植"),

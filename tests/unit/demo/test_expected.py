@@ -56,6 +56,18 @@ def entry(id_number: str, tier: str, start: str = "2025-01-01", end: str | None 
     }
 
 
+def application(id_number: str, state: str, day: str, house: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "apply_no": f"A{id_number}{day}",
+        "id_number": id_number,
+        "household_no": house,
+        "apply_date": date.fromisoformat(day),
+        "state": state,
+        "deleted": False,
+        **more,
+    }
+
+
 def aid(id_number: str, day: str, **more: Any) -> dict[str, Any]:
     return {
         "benefit_id": f"B{day}",
@@ -469,6 +481,21 @@ def test_leavers_and_refused_between_the_two_lines() -> None:
         setl_d=[bill(A, "8000.01"), bill(B, "15000.00"), bill(C, "8000.00"), bill(D, "9000.00")],
     )
     assert [r[1] for r in standing(found, "R37")] == [A, B]
+
+
+def test_refused_on_application_without_an_entry() -> None:
+    out = {"status": "unemployed", "since_date": date(2026, 8, 1), "able": True, "deleted": False}
+    found = tables(
+        aid_application=[
+            application(A, "不予确认", "2026-01-01"),
+            application(B, "确认", "2026-01-01"),
+            application(C, "撤回", "2026-01-01"),
+            application(D, "不予确认", "2026-01-01", deleted=True),
+        ],
+        setl_d=[bill(i, "8000.01") for i in (A, B, C, D)],
+        job_status=[{"reg_no": f"J{i}", "certno": i, **out} for i in (A, B, C, D)],
+    )
+    assert [r[:2] for r in standing(found, "R31", "R37")] == [("R31", A), ("R37", A)]
 
 
 def test_single_stays() -> None:
@@ -982,6 +1009,28 @@ def test_a_check_without_a_result_is_under_way_for_sixty_days(day: str, more: di
         setl_d=[bill(A, "25000.01")],
         disabled_card=[card(ELDER, 2, 1)],
         means_check=[check(i, "none", "1000.00", checked_on=date.fromisoformat(day)) | more for i in (A, ELDER)],
+    )
+    assert [r[:2] for r in standing(found, "R47", "R48")] == ([("R47", "H1"), ("R48", "H2")] if asked else [])
+
+
+@pytest.mark.parametrize(
+    ("state", "day", "house", "asked"),
+    [
+        ("受理", "2026-09-13", "", False),
+        ("核对", "2026-09-12", "", True),
+        ("公示", "2026-11-01", "", False),
+        ("确认", "2026-11-01", "", True),
+        ("不予确认", "2026-11-01", "", True),
+        ("撤回", "2026-11-01", "", True),
+        ("受理", "2026-11-01", "Z", True),
+    ],
+)
+def test_an_open_application_is_under_way_for_seventy_days(state: str, day: str, house: str, asked: bool) -> None:
+    found = tables(
+        household_member=[member(A, "H1"), member(B, "H1"), member(ELDER, "H2")],
+        setl_d=[bill(A, "25000.01")],
+        disabled_card=[card(ELDER, 2, 1)],
+        aid_application=[application(B, state, day, "H1" + house), application(ELDER, state, day, "H2" + house)],
     )
     assert [r[:2] for r in standing(found, "R47", "R48")] == ([("R47", "H1"), ("R48", "H2")] if asked else [])
 

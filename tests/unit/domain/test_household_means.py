@@ -138,6 +138,27 @@ def test_who_is_being_checked_is_asked_once_and_again_when_the_result_is_too_old
     assert asked(date(2027, 3, 1)) == [("ended", "lapsed")]
 
 
+def test_while_an_application_is_open_nobody_is_asked_for_a_check(family: Trial) -> None:
+    """Seventy days from 1 July end with 9 September."""
+    family.cover("civil.check")
+    paid(family, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
+    family.evaluate()
+
+    def asked(day: date) -> list[tuple[str, str]]:
+        family.tick(day)
+        return [(r["state"], r["cause"]) for r in family.evaluate() if r["rule"] == "R47"]
+
+    give(family, "civil.application", household_key="h1", state="accepted", applied_on=date(2026, 7, 1))
+    assert asked(date(2026, 7, 1)) == [("ended", "fulfilled")]
+    assert asked(date(2026, 9, 9)) == []
+    assert asked(date(2026, 9, 10)) == [("standing", "")]
+    give(family, "civil.check", checked_on=date(2026, 9, 11))
+    _, zh, en = said(family.evaluate(), "R47")
+    assert "未办结的申请：2026-07-01" in zh
+    assert "application not decided: 2026-07-01" in en
+    family.close()
+
+
 @pytest.mark.parametrize("missing", ["civil.roster", "civil.check"])
 def test_where_a_feed_is_missing_nobody_asks_for_a_check_and_the_household_is_visited_all_the_same(
     missing: str,
