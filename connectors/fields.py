@@ -99,6 +99,13 @@ def day(column: str) -> Field:
     return Field(value, (column,), pl.col(column).is_not_null() & value.is_null(), f"{column} is not a date")
 
 
+def month(column: str) -> Field:
+    """The first day of a month of ``202611`` or ``2026-11``."""
+    raw = pl.col(column)
+    value = (raw.str.replace(r"^(\d{4})-?(\d{2})$", "${1}${2}") + "01").str.to_date("%Y%m%d", strict=False)
+    return Field(value, (column,), raw.is_not_null() & value.is_null(), f"{column} is not a month")
+
+
 def moment_of(raw: pl.Expr) -> pl.Expr:
     """UTC microseconds of an ISO timestamp; without ``Z`` or an offset it is local (UTC+8); else null."""
     return raw.map_batches(_moments, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)

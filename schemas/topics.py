@@ -85,6 +85,7 @@ DEPARTMENT_TOPICS = (
     _department("civil.application", "civil", "Applications for aid and what became of them"),
     _department("education.enrolment", "education", "Pupils and students, with absence and aid"),
     _department("employment.status", "employment", "Who is employed, who seeks work and was helped"),
+    _department("employment.contribution", "employment", "Relations of social insurance, and the months paid"),
     _department("housing.appraisal", "housing", "Safety appraisals of houses"),
     _department("housing.tenancy", "housing", "How families are housed, public rental housing and rent subsidies"),
     _department("water.supply", "water", "How safe families' drinking water is"),

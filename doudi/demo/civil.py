@@ -204,3 +204,9 @@ def after_death(tables: Frames, today: date, rng: np.random.Generator) -> Frames
 def back(today: date, days: np.ndarray) -> pl.Series:
     """`today` less so many days, each."""
     return pl.Series(np.datetime64(today, "D") - np.asarray(days).astype("timedelta64[D]"))
+
+
+def month(today: date, months: int) -> str:
+    """The month so many months before that of `today`, as YYYYMM."""
+    year, index = divmod(today.year * 12 + today.month - 1 - months, 12)
+    return f"{year}{index + 1:02d}"

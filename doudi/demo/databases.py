@@ -26,7 +26,7 @@ TABLES = {
     "disability": ("disabled_card",),
     "civil": ("low_income_member", "household_member", "benefit", "means_check", "aid_application"),
     "education": ("student",),
-    "employment": ("job_status",),
+    "employment": ("job_status", "insured_relation"),
     "housing": ("house_appraisal", "tenancy"),
     "water": ("water_supply",),
     "agriculture": ("industry_support",),
@@ -318,6 +318,24 @@ def _jobs(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _relations(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        "relation_no",
+        "name",
+        "certno",
+        "insurance_code",
+        "unit_kind",
+        "insured_at",
+        "first_month",
+        "last_month",
+        "pay_status",
+        "stop_reason",
+        "division",
+        "deleted",
+        updated_at="touched",
+    )
+
+
 def _houses(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "appraisal_no",
@@ -380,6 +398,7 @@ COLUMNS = {
     "aid_application": _applications,
     "student": _students,
     "job_status": _jobs,
+    "insured_relation": _relations,
     "house_appraisal": _houses,
     "tenancy": _tenancies,
     "water_supply": _supplies,

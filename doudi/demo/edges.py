@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from doudi.demo import bills
+from doudi.demo.civil import month
 from doudi.demo.scene import TABLES, Scene
 
 AGES = {
-    **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 3, (16, 0): 4, (16, 60): 1, (16, 61): 1, (18, 0): 2},
-    **{(40, 100): 19, (44, 100): 10, (46, 100): 16},
-    **{(60, -1): 2, (60, 0): 8, (60, 60): 1, (60, 61): 1},
+    **{(6, -1): 1, (6, 0): 1, (10, 100): 3, (16, -1): 4, (16, 0): 5, (16, 60): 1, (16, 61): 1, (18, 0): 2},
+    **{(40, 100): 44, (44, 100): 10, (46, 100): 16},
+    **{(60, -1): 3, (60, 0): 9, (60, 60): 1, (60, 61): 1},
 }
 """Of whom the situations need how many, by a birthday and how many days ago it was."""
 
@@ -41,7 +43,7 @@ def plant(folk: pl.DataFrame, pool: np.ndarray, each: int, today: date, now: dat
         *(_lines, _tiers, _aid, _marks, _cards, _deaths, _homes),
         *(_incomes, _stays, _leavers, _subsidies, _incidents),
         *(_schools, _work, _homesteads, _means, _losses, _tapers, _reviews, _burdens, _lodgings),
-        *(_guardians, _birthdays, _disabled_children, _destitute, _waters, _wishes),
+        *(_guardians, _birthdays, _disabled_children, _destitute, _waters, _wishes, _contributions),
         *(_unchecked_expenses, _unchecked_destitute, _applicants, _applied_households),
     )
     for turn in range(each):
@@ -637,3 +639,32 @@ def _wishes(scene: Scene, _: int) -> None:
     for first, second in ((True, False), (False, True)):
         person = scene.wish("dibao", first, somebody(), asked=31)
         scene.wish("", second, person)
+
+
+def _contributions(scene: Scene, _: int) -> None:
+    """The last month paid around both lines, by tier and age; paid elsewhere, since, or by the year; retired, dead,
+    registered as without work, aided on the first day not paid and before; no last month."""
+
+    def ended(tier: str = "dibao", last: int | None = 5, person: int | None = None, **more: Any) -> int:
+        return scene.relation(tier, last, scene.aged(40, 100) if person is None else person, **more)
+
+    for tier, last in (("dibao", 3), ("dibao", 4), ("jiance", 6), ("gangxing", 7), ("qita", 8), ("", 5)):
+        ended(tier, last)
+    ended(last=None)
+    for years, back in ((16, -1), (16, 0), (60, -1), (60, 0)):
+        ended(person=scene.aged(years, back))
+    ended(at="990201")
+    ended(at="990201", code="210")
+    ended(code="170")
+    ended(reason="退休")
+    ended(deleted=True)
+    scene.death(ended())
+    scene.entry(ended(""), "dibao", end=100, status="exited")
+    for paid, code in ((0, "110"), (4, "110"), (5, "210"), (6, "120"), (None, "410"), (0, "170")):
+        ended("", paid, ended(), code=code)
+    for since in (89, 90, 400):
+        scene.job("", "unemployed", since=since, person=ended())
+    first = month(scene.today, 4)
+    unpaid = (scene.today - date(int(first[:4]), int(first[4:]), 1)).days
+    for granted in (unpaid, unpaid + 1):
+        scene.benefit(ended(), "temporary_aid", granted=granted, status="paid")

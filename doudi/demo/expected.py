@@ -58,6 +58,8 @@ QUERIES: dict[str, dict[str, str]] = {
     "employment": {
         "job_status": "SELECT reg_no, certno, status, since_date, able, refusals, wage, help_date, deleted"
         " FROM job_status",
+        "insured_relation": "SELECT relation_no, certno, insurance_code, last_month, stop_reason, deleted"
+        " FROM insured_relation",
     },
     "housing": {
         "house_appraisal": "SELECT appraisal_no, certno, grade, appraise_date, built_year, repair_date, deleted"
@@ -178,6 +180,14 @@ SCHEMAS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "refusals": pl.Int32,
         "wage": pl.String,
         "help_date": pl.Date,
+        "deleted": pl.Boolean,
+    },
+    "insured_relation": {
+        "relation_no": pl.String,
+        "certno": pl.String,
+        "insurance_code": pl.String,
+        "last_month": pl.String,
+        "stop_reason": pl.String,
         "deleted": pl.Boolean,
     },
     "house_appraisal": {

@@ -2,7 +2,7 @@
 -- An auditor's recomputation: people are known by their ID number, amounts are summed straight from
 -- the bills, nothing is shared with screening (no facts view, no rule file, no versions, no keys).
 -- Input tables: setl_d, psn_insu_d, disabled_card, low_income_member, household_member, benefit,
--- life_event, means_check, aid_application, student, job_status, house_appraisal, tenancy, water_supply, industry_support,
+-- life_event, means_check, aid_application, student, job_status, insured_relation, house_appraisal, tenancy, water_supply, industry_support,
 -- clock(today, late_days). Result:
 -- table expected, one row a standing condition; table unidentified, one row a record without a usable ID.
 -- Unknown flags count against nobody: every absence below is an absence in a complete table.
@@ -28,7 +28,8 @@ WITH raw AS (
     UNION SELECT id_number FROM household_member UNION SELECT id_number FROM benefit
     UNION SELECT certno FROM life_event UNION SELECT id_number FROM means_check
     UNION SELECT id_number FROM aid_application
-    UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM house_appraisal
+    UNION SELECT certno FROM student UNION SELECT certno FROM job_status UNION SELECT certno FROM insured_relation
+    UNION SELECT certno FROM house_appraisal
     UNION SELECT certno FROM tenancy UNION SELECT certno FROM water_supply UNION SELECT certno FROM industry_support
     UNION SELECT guardian_certno FROM student UNION SELECT guardian_certno FROM disabled_card
 ), long_form AS (
@@ -434,6 +435,28 @@ WHERE able AND status = 'unemployed' AND days BETWEEN 90 AND 180 AND id IN (SELE
   AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = w.id AND g.code = 'temporary_aid' AND g.status <> 'stopped'
                   AND g.granted_on >= w.since_date);
 
+-- R31C: contributions that go with work (not 170, paid once a year as a resident) not paid for 90 to 180 days since the
+-- first month without, by no relation; nobody retired, and nobody whom R31 has had since. Of two relations paid as long
+-- the one with the greater number stands for both; of a relation without a last month nobody knows whether it is paid.
+CREATE OR REPLACE TABLE paying AS
+SELECT s.id, r.relation_no, r.stop_reason, strptime(r.last_month || '01', '%Y%m%d')::DATE AS last_paid
+FROM insured_relation r JOIN spelling s ON s.raw = r.certno AND s.id IS NOT NULL
+WHERE NOT r.deleted AND r.insurance_code IN ('110', '120', '210', '410');
+INSERT INTO expected
+WITH ended AS (
+    SELECT *, (last_paid + INTERVAL 1 MONTH)::DATE AS gap_from FROM paying
+    WHERE last_paid IS NOT NULL AND id NOT IN (SELECT id FROM paying WHERE last_paid IS NULL)
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY last_paid DESC, relation_no DESC) = 1
+)
+SELECT 'R31C', e.id, e.relation_no, 'yellow', 'civil', 'alert', NULL FROM ended e CROSS JOIN clock
+WHERE today - gap_from BETWEEN 90 AND 180 AND years(e.id, today) BETWEEN 16 AND 59
+  AND e.id IN (SELECT id FROM entry) AND e.id NOT IN (SELECT id FROM dead)
+  AND e.id NOT IN (SELECT id FROM paying WHERE stop_reason = '退休')
+  AND NOT EXISTS (SELECT 1 FROM at_work w WHERE w.id = e.id AND able AND status = 'unemployed'
+                  AND since_date >= last_paid AND days >= 90)
+  AND NOT EXISTS (SELECT 1 FROM gift g WHERE g.id = e.id AND g.code = 'temporary_aid' AND g.status <> 'stopped'
+                  AND g.granted_on >= gap_from);
+
 -- R23, R24: houses of five tiers: dangerous, or to be watched.
 CREATE OR REPLACE TABLE homestead AS
 SELECT s.id, h.*, year(today) - h.built_year AS age
@@ -606,6 +629,8 @@ UNION ALL SELECT 'civil.application', apply_no FROM aid_application JOIN spellin
 UNION ALL SELECT 'education.enrolment', student_no FROM student JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'employment.status', reg_no FROM job_status JOIN spelling ON raw IS NOT DISTINCT FROM certno
+    WHERE id IS NULL AND NOT deleted
+UNION ALL SELECT 'employment.contribution', relation_no FROM insured_relation JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted
 UNION ALL SELECT 'housing.appraisal', appraisal_no FROM house_appraisal JOIN spelling ON raw IS NOT DISTINCT FROM certno
     WHERE id IS NULL AND NOT deleted

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from doudi.demo.civil import back, on_roster
+from doudi.demo.civil import back, month, on_roster
 
 Frames = dict[str, pl.DataFrame]
 STAGES = ((3, 6, "preschool"), (6, 12, "primary"), (12, 15, "junior"), (15, 18, "senior"), (18, 22, "higher"))
@@ -32,6 +32,7 @@ def tables(folk: pl.DataFrame, roster: pl.DataFrame, today: date, rng: np.random
         "water_supply": _supplies(free, today, apart),
         "industry_support": _wishes(free, today, apart),
         "aid_application": _applications(free, today, later),
+        "insured_relation": _relations(free, today, apart),
     }
 
 
@@ -176,3 +177,25 @@ def _wishes(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.Dat
         pl.when(begun).then(back(today, rng.integers(0, 800, n))).alias("start_date"),
         pl.when(begun & pl.Series(rng.random(n) < 0.2)).then(back(today, rng.integers(-200, 200, n))).alias("end_date"),
     )
+
+
+def _relations(folk: pl.DataFrame, today: date, rng: np.random.Generator) -> pl.DataFrame:
+    """A pension relation each, and one of unemployment insurance for some; a fifth ended within two years."""
+    paying = _some(folk.filter(pl.col("age").is_between(18, 62)), 0.4, 0.015, rng)
+    n = paying.height
+    ended = rng.random(n) < 0.2
+    reason = pl.Series(rng.choice(["离职", "退休", "转出"], size=n, p=[0.8, 0.15, 0.05]))
+    unit = rng.choice(["企业", "机关事业", "灵活就业"], size=n, p=[0.6, 0.1, 0.3])
+    pension = paying.select(
+        "person",
+        pl.Series("insurance_code", np.where(unit == "机关事业", "120", "110")),
+        pl.Series("unit_kind", unit),
+        pl.Series("insured_at", rng.choice(["990101", "990201"], size=n, p=[0.7, 0.3])),
+        pl.Series("first_month", [month(today, int(b)) for b in rng.integers(24, 120, n)]),
+        pl.Series("last_month", [month(today, int(b)) for b in np.where(ended, rng.integers(1, 24, n), 0)]),
+        pl.Series("pay_status", np.where(ended, "3", "1")),
+        pl.when(pl.Series(ended)).then(reason).alias("stop_reason"),
+        pl.lit(False).alias("deleted"),
+    )
+    both = pl.Series(rng.random(n) < 0.4) & pl.Series(unit != "灵活就业")
+    return pl.concat([pension, pension.filter(both).with_columns(pl.lit("210").alias("insurance_code"))])

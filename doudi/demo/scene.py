@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from doudi.demo.civil import month
+
 Rows = dict[str, list[dict[str, Any]]]
 TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "low_income_member": {
@@ -111,6 +113,17 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "kind": pl.String,
         "start_date": pl.Date,
         "end_date": pl.Date,
+    },
+    "insured_relation": {
+        "person": pl.Int64,
+        "insurance_code": pl.String,
+        "unit_kind": pl.String,
+        "insured_at": pl.String,
+        "first_month": pl.String,
+        "last_month": pl.String,
+        "pay_status": pl.String,
+        "stop_reason": pl.String,
+        "deleted": pl.Boolean,
     },
     "means_check": {
         "person": pl.Int64,
@@ -307,7 +320,14 @@ class Scene:
         )
 
     def job(
-        self, tier: str, status: str, *, since: int = 20, refusals: int = 0, wage: int = 0, person: int | None = None
+        self,
+        tier: str,
+        status: str,
+        *,
+        since: int = 20,
+        refusals: int = 0,
+        wage: int = 0,
+        person: int | None = None,
     ) -> int:
         return self._row(
             "job_status",
@@ -319,6 +339,34 @@ class Scene:
                 "refusals": refusals,
                 "wage": wage,
                 "help_date": None,
+            },
+            person,
+        )
+
+    def relation(
+        self,
+        tier: str,
+        last: int | None,
+        person: int,
+        *,
+        code: str = "110",
+        at: str = "990101",
+        reason: str = "离职",
+        deleted: bool = False,
+    ) -> int:
+        """Social insurance whose last month paid was `last` months ago."""
+        return self._row(
+            "insured_relation",
+            tier,
+            {
+                "insurance_code": code,
+                "unit_kind": "企业",
+                "insured_at": at,
+                "first_month": "202001",
+                "last_month": None if last is None else month(self.today, last),
+                "pay_status": "3",
+                "stop_reason": reason,
+                "deleted": deleted,
             },
             person,
         )

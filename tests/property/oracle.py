@@ -36,8 +36,9 @@ TAKERS = {
     "R06": {"R01", "R02", "R03"},
     "R37": {"R01", "R02", "R03", "R04"},
     "R14S": {"R14"},
+    "R31C": {"R31"},
 }
-"""Rules that go on where one ends: in the same year, or for any certificate."""
+"""Rules that go on where one ends: in the same year, or for any certificate, relation or registration."""
 SILENCED_BY_DEATH = {
     *YEARLY,
     *("R05", "R06", "R07", "R09", "R11", "R12", "R13", "R14", "R14S", "R15", "R16"),
@@ -57,6 +58,7 @@ SILENCED_BY_DEATH = {
         "R30T",
         "R30V",
         "R31",
+        "R31C",
         "R34",
         "R35",
         "R36",
@@ -91,6 +93,7 @@ PLACES = [
     "water.supply",
     "agriculture.support",
     "civil.application",
+    "employment.contribution",
 ]
 LATE_DAYS = 31
 JIANCE_ABOLISHED = date(2031, 1, 1)
@@ -500,7 +503,16 @@ def rows_of(p: Person) -> dict[Key, Row]:
             ("yellow", tuple(sorted(then))),
         )
     found |= of_entries(p) | of_cards(p) | of_stays(p) | of_benefits(p) | of_incidents(p)
-    return found | of_schools(p) | of_work(p) | of_houses(p) | of_checks(p) | of_ages(p) | of_water_and_wishes(p)
+    return (
+        found
+        | of_schools(p)
+        | of_work(p)
+        | of_contributions(p)
+        | of_houses(p)
+        | of_checks(p)
+        | of_ages(p)
+        | of_water_and_wishes(p)
+    )
 
 
 def no(value: bool | None) -> bool | None:
@@ -751,6 +763,60 @@ def of_work(p: Person) -> dict[Key, Row]:
             ("orange", days),
         )
     return found
+
+
+def of_contributions(p: Person) -> dict[Key, Row]:
+    """What is said of a relation of social insurance that goes with work."""
+    found: dict[Key, Row] = {}
+    kinds = ("employee_pension", "public_pension", "unemployment", "injury")
+    relations = [r for r in p.hub.of("employment.contribution", p.key) if r["insurance"] in kinds]
+    retired = any(r["stop_reason"] == "retired" for r in relations)
+    for r in relations:
+        key, last = r["record_id"], r["last_paid_on"]
+        others = [o for o in relations if o is not r]
+        later = any(
+            o["last_paid_on"] is not None and last is not None and (o["last_paid_on"], o["record_id"]) > (last, key)
+            for o in others
+        )
+        unsure = any(o["last_paid_on"] is None for o in relations)
+        covered = p.hub.covered("employment.contribution", p.division)
+        paid: bool | None = later or (None if unsure or not covered else False)
+        lost = p.hub.of("employment.status", p.key)
+        registered = any(
+            j["able"]
+            and j["status"] == "unemployed"
+            and last is not None
+            and j["since_on"] >= last
+            and (p.today - j["since_on"]).days >= 90
+            for j in lost
+        )
+        unpaid = None if last is None else next_month(last)
+        days = None if unpaid is None else (p.today - unpaid).days
+        aided = p.aided_since(unpaid or date.max, ("temporary_aid",))
+        done = either(paid, None if days is None else days < 90, aided)
+        old = None if p.age is None else p.age >= 60
+        late = None if days is None else days > 180
+        past = either(bool(p.deaths), retired, old, late, registered)
+        place, home = (r["insured_division"] or "")[:6], p.division[:6]
+        found["R31C", p.key, key] = Row(
+            both(
+                None if p.age is None else p.age >= 16,
+                None if days is None else days >= 90,
+                bool(p.tier) or bool(p.entries),
+                no(past),
+                no(done),
+            ),
+            bool(done),
+            past is True,
+            False,
+            ("yellow", days, place or None, place != home if place and home else None),
+        )
+    return found
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after that of a day."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def of_houses(p: Person) -> dict[Key, Row]:
@@ -1063,7 +1129,8 @@ class Answer:
             return "fulfilled"
         dead = rule in SILENCED_BY_DEATH and any(r == "R32" and s == subject for r, s, _ in self.standing)
         taken = any(
-            r in TAKERS.get(rule, ()) and s == subject and (e == episode or rule == "R14S") for r, s, e in self.standing
+            r in TAKERS.get(rule, ()) and s == subject and (e == episode or rule in ("R14S", "R31C"))
+            for r, s, e in self.standing
         )
         return "superseded" if dead or taken else "lapsed" if row.past else "corrected"
 

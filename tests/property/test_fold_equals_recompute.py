@@ -32,7 +32,10 @@ UNLISTED = {
 }
 """People of whom there are only such records, in a household of their own: by chance nearly everybody is listed."""
 TOPICS = oracle.PLACES
-FEEDS = ["civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment", "civil.check"]
+FEEDS = [
+    *("civil.roster", "civil.benefit", "medical.insurance", "disability.card", "education.enrolment", "civil.check"),
+    "employment.contribution",
+]
 BORN = dict(
     zip(
         [*PERSONS, *UNLISTED],
@@ -45,6 +48,7 @@ BORN = dict(
     )
 )
 PAST = [date(2025, 6, 1), date(2026, 1, 1), date(2026, 4, 1), date(2026, 11, 1), date(2026, 12, 15)]
+MONTHS = [date(2026, 5, 1), date(2026, 7, 1), date(2026, 8, 1), date(2026, 10, 1)]
 ENDS = [None, None, None, date(2026, 11, 10), date(2026, 12, 1), date(2027, 1, 10)]
 TAPERS = [None, None, None, date(2026, 11, 1), date(2026, 12, 12), date(2027, 1, 20)]
 CLASSES = [None, None, "A", "A", "B", "C", "C", "D"]
@@ -155,7 +159,7 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
                 "support_from": pick([None, *PAST]),
                 "support_until": pick(ENDS),
             }
-        case "water.supply" | "agriculture.support" | "civil.application":
+        case "water.supply" | "agriculture.support" | "civil.application" | "employment.contribution":
             return registered(topic, pick)
         case "civil.check":
             return {
@@ -171,7 +175,14 @@ def fields(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
 
 
 def registered(topic: str, pick: Callable[[list[Any]], Any]) -> dict[str, Any]:
-    """Fields of the registers of water and of industry support, and of applications for aid."""
+    """Fields of the registers of water, industry support and social insurance, and of applications for aid."""
+    if topic == "employment.contribution":
+        return {
+            "insurance": pick([None, "employee_pension", "employee_pension", "unemployment", "resident_pension"]),
+            "insured_division": pick([None, "", "990101000000", "990201000000"]),
+            "last_paid_on": pick([None, *MONTHS, *MONTHS]),
+            "stop_reason": pick([None, None, None, None, "left_work", "retired"]),
+        }
     if topic == "water.supply":
         return {
             "grade": pick([None, "safe", "basic", "unsafe", "unsafe"]),
@@ -426,6 +437,7 @@ def standing(trial: Trial) -> dict[oracle.Key, tuple[Any, ...]]:
                 "R29": lambda e: (e["refusals"],),
                 "R30": lambda e: (e["wage_fen"],),
                 "R31": lambda e: (e["days_in_status"],),
+                "R31C": lambda e: (e["days_unpaid"], e["insured_at"], e["insured_elsewhere"]),
                 "R39": lambda e: (e["income_month_fen"], e["water_grade"]),
                 "R45": lambda e: (e["water_grade"],),
                 "R46": lambda e: (e["asked_on"],),

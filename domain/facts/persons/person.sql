@@ -67,6 +67,8 @@ with said as (
     -- yes: refused
     select 17, person_key, division, occurred_at, record_id, null, refused, null, null, null, null from application
     union all
+    select 18, person_key, division, occurred_at, record_id, null, null, null, null, null, null from relation
+    union all
     select 14, person_key, '', null, null, tier, null, null, null, null, null from guardian
 ), folded as (
     -- No FILTER: each would have DuckDB keep a copy of all columns beside the aggregate. Lists leave NULL out.

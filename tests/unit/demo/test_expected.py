@@ -673,6 +673,50 @@ def test_work_lost_refused_and_found() -> None:
     assert [r[:2] for r in standing(found, "R27", "R29", "R30", "R31")] == rows
 
 
+def relation(who: str, last: str | None, code: str = "110", **more: Any) -> dict[str, Any]:
+    start = {"relation_no": f"C{who}{last}{code}", "certno": who, "insurance_code": code, "last_month": last}
+    return {**start, "deleted": False, **more}
+
+
+def test_whose_contributions_ended() -> None:
+    """On 22 November: 202608 is 82 days unpaid, 202607 is 113, 202605 is 174, 202604 is 205."""
+    ids = [body + check_digit(body) for body in (f"99010119700102{n:03}" for n in range(14))]
+    found = tables(
+        low_income_member=[entry(i, "dibao") for i in ids[:13]],
+        life_event=[death(ids[9], "2026-11-01")],
+        benefit=[aid(ids[10], "2026-08-01"), aid(ids[11], "2026-07-31")],
+        job_status=[job(ids[7], "unemployed", "2026-08-24"), job(ids[8], "unemployed", "2026-08-25")],
+        insured_relation=[
+            relation(ids[0], "202608"),
+            relation(ids[1], "202607"),
+            relation(ids[2], "202605", "410"),
+            relation(ids[3], "202604"),
+            relation(ids[4], "202607"),
+            relation(ids[4], "202610", "210"),
+            relation(ids[5], "202607"),
+            relation(ids[5], "202607", "210"),
+            relation(ids[6], "202607", stop_reason="退休"),
+            relation(ids[7], "202607"),
+            relation(ids[8], "202607"),
+            relation(ids[9], "202607"),
+            relation(ids[10], "202607"),
+            relation(ids[11], "202607"),
+            relation(ids[12], "202607"),
+            relation(ids[12], None),
+            relation(ids[13], "202607"),
+        ],
+    )
+    stand = [r[1:3] for r in standing(found, "R31C")]
+    assert stand == sorted(
+        (i, f"C{i}{last}")
+        for i, last in (
+            *((ids[1], "202607110"), (ids[2], "202605410"), (ids[5], "202607210")),
+            *((ids[8], "202607110"), (ids[11], "202607110")),
+        )
+    )
+    assert standing(found, "R31C")[0][3:] == ("yellow", None)
+
+
 def lodging(who: str, tenure: str, area: str | None, **more: Any) -> dict[str, Any]:
     start = {"reg_no": f"Z{who}{area}", "certno": who, "tenure": tenure, "area_per_head": area}
     return {**start, "support": "无", "deleted": False, **more}
