@@ -35,9 +35,9 @@ MAY, JUNE, JULY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 
 
 def changed(folder: Path, version: int = 2, **more: object) -> Path:
-    """R31 as another version."""
-    content = yaml.safe_load((SHIPPED / "civil" / "R31.yaml").read_text(encoding="utf-8"))
-    path = folder / "R31.yaml"
+    """R33 as another version."""
+    content = yaml.safe_load((SHIPPED / "civil" / "R33.yaml").read_text(encoding="utf-8"))
+    path = folder / "R33.yaml"
     path.write_text(yaml.safe_dump({**content, "version": version, **more}, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -65,12 +65,12 @@ def test_from_the_command_line(hub: Settings, lawbook: Lawbook, run: Command, tm
     code, said = run("activate", changed(tmp_path), "--from", JUNE, "--by", "lawyer1")
     assert code == 0, said
     name = said.partition(":")[0]
-    assert "R31.yaml in force from 2026-06-01" in said
+    assert "R33.yaml in force from 2026-06-01" in said
     assert "DOUDI_STORM_LIMIT (100000)" in said
 
     listed = json.loads(run("activations", "--json")[1])
     assert [(a["activation_id"], a["day"], a["state"], a["files"], a["account"]) for a in listed] == [
-        (name, "2026-06-01", "coming", "R31.yaml", "lawyer1")
+        (name, "2026-06-01", "coming", "R33.yaml", "lawyer1")
     ]
     tick(hub, JUNE, datetime.now(UTC))
     assert "in force" in run("activations")[1]
@@ -86,18 +86,18 @@ def test_from_the_command_line(hub: Settings, lawbook: Lawbook, run: Command, tm
     assert run("withdraw", later) == (0, f"{later}: withdrawn; 2026-07-01 begins without it\n")
     assert [a["state"] for a in json.loads(run("activations", "--json")[1])] == ["in force", "withdrawn"]
     assert "no activation" in run("withdraw", later)[1]
-    assert lawbook.refresh().book(JULY).rules["R31"].version == 2
-    assert lawbook.law.book(MAY).rules["R31"].version == 1
+    assert lawbook.refresh().book(JULY).rules["R33"].version == 2
+    assert lawbook.law.book(MAY).rules["R33"].version == 1
 
 
 def test_a_version_that_is_not_greater_is_refused(lawbook: Lawbook, tmp_path: Path) -> None:
-    with pytest.raises(NotActivated, match="R31 is installed as version 1: give a greater one"):
+    with pytest.raises(NotActivated, match="R33 is installed as version 1: give a greater one"):
         activate(lawbook, [changed(tmp_path, 1, deadline={"days": 3, "product_default": True})], JUNE, "a")
     assert lawbook.refresh().activations == ()
 
 
 def test_a_rule_whose_cases_fail_is_refused(lawbook: Lawbook, tmp_path: Path) -> None:
-    with pytest.raises(NotActivated, match=r"R31: .*: expected standing, came nothing; mend the rule or its case"):
+    with pytest.raises(NotActivated, match=r"R33: .*: expected standing, came nothing; mend the rule or its case"):
         activate(lawbook, [changed(tmp_path, when="false")], JUNE, "a")
     assert lawbook.refresh().activations == ()
 
@@ -132,7 +132,7 @@ def test_what_comes_into_force_meanwhile_is_not_withdrawn(
     monkeypatch.setattr(lawbook, "say", meanwhile)
     with pytest.raises(NotActivated, match="it came into force meanwhile, and stays"):
         withdraw(lawbook, said.activation_id)
-    assert lawbook.refresh().book(JUNE).rules["R31"].version == 2
+    assert lawbook.refresh().book(JUNE).rules["R33"].version == 2
 
 
 def test_a_worker_with_another_book_than_the_days_starts_again(hub: Settings, lawbook: Lawbook, tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_two_who_activate_at_once(lawbook: Lawbook, tmp_path: Path, monkeypatch:
 
 def test_activations_that_do_not_agree_with_the_folder_stop_a_worker(hub: Settings, lawbook: Lawbook) -> None:
     stage = PersonStage(lawbook.law.book(MAY))
-    lawbook.say(Activation("bad", MAY, (File("R31.yaml", "id: R31\nversion: 2\n"),), "a", datetime.now(UTC)))
-    with pytest.raises(ConfigurationError, match=r"the law of 2026-06-01 cannot be read: civil/R31\.yaml"):
+    lawbook.say(Activation("bad", MAY, (File("R33.yaml", "id: R33\nversion: 2\n"),), "a", datetime.now(UTC)))
+    with pytest.raises(ConfigurationError, match=r"the law of 2026-06-01 cannot be read: civil/R33\.yaml"):
         lawful(lawbook, stage, JUNE)
 
 
@@ -182,15 +182,15 @@ def test_the_gateway_follows_and_goes_on_with_what_it_knows(
 
     async def follow() -> None:
         laws = Laws(lawbook, every_s=0.05)
-        assert laws.today.rules["R31"].version == 1
+        assert laws.today.rules["R33"].version == 1
         await laws.start()
         await asyncio.to_thread(activate, lawbook, [changed(tmp_path)], JUNE, "a")
         await asyncio.to_thread(tick, hub, JUNE, datetime.now(UTC))
-        await until(lambda: laws.today.rules["R31"].version == 2)
-        bad = Activation("bad", JUNE, (File("R31.yaml", "id: R31\nversion: 3\n"),), "a", datetime.now(UTC))
+        await until(lambda: laws.today.rules["R33"].version == 2)
+        bad = Activation("bad", JUNE, (File("R33.yaml", "id: R33\nversion: 3\n"),), "a", datetime.now(UTC))
         await asyncio.to_thread(lawbook.say, bad)
         await until(lambda: "the law cannot be read: RuleError" in caplog.text)
-        assert laws.today.rules["R31"].version == 2
+        assert laws.today.rules["R33"].version == 2
         await laws.stop()
 
     asyncio.run(follow())
@@ -208,13 +208,13 @@ def test_it_is_read_again_for_a_version_that_was_not_met(hub: Settings, lawbook:
     known = lawbook.law
     with Registry(hub.registry, hub.namespace) as registry:
         activate(Lawbook(hub, registry), [changed(tmp_path)], JUNE, "a")
-    assert lawbook.known([("R31", 1), ("R01", 1)]) is known
-    found = lawbook.known([("R31", 2)])
+    assert lawbook.known([("R33", 1), ("R01", 1)]) is known
+    found = lawbook.known([("R33", 2)])
     assert found is not known
-    assert found.rule("R31", 2) == found.book(JUNE).rules["R31"]
+    assert found.rule("R33", 2) == found.book(JUNE).rules["R33"]
     assert lawbook.known([("R99", 7)]) is not found  # once: it may have come just now
     assert lawbook.known([("R99", 7)]) is lawbook.law
-    assert lawbook.rule("R31", 1) == known.installed.rules["R31"]
+    assert lawbook.rule("R33", 1) == known.installed.rules["R33"]
 
 
 def test_what_cannot_be_read_of_it_is_logged(hub: Settings, lawbook: Lawbook, caplog: pytest.LogCaptureFixture) -> None:
