@@ -11,7 +11,7 @@ import orjson
 
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.law import Law
-from domain.rules import Rule, RuleBook
+from domain.rules import RuleBook
 
 
 class Known(Protocol):
@@ -53,6 +53,10 @@ class Explainer:
         thresholds = orjson.loads(held["thresholds"] or b"{}")
         book, rule = self.laws.today, self.laws.law.rule(held["rule"], held["rule_version"])
         titles = self.title(held["rule"], held["rule_version"])
+
+        def said(language: Language) -> str:
+            return sentence(book, rule, evidence, thresholds, language) if rule else str(held["rule"])
+
         return {
             "condition_id": self.opaque(held["condition_id"]),
             "rule": held["rule"],
@@ -76,25 +80,13 @@ class Explainer:
                 {k: r.get(k) for k in ("topic", "partition", "offset", "record_id")}
                 for r in orjson.loads(held["records"] or b"[]")
             ],
-            "sentence_zh": _sentence(book, rule, held["rule"], evidence, thresholds, "zh"),
-            "sentence_en": _sentence(book, rule, held["rule"], evidence, thresholds, "en"),
+            "sentence_zh": said("zh"),
+            "sentence_en": said("en"),
         }
 
     def opaque(self, condition_id: str) -> str:
         """What stands for a condition's id, which holds a key."""
         return hashlib.blake2b(condition_id.encode(), digest_size=12, key=self.secret).hexdigest()
-
-
-def _sentence(
-    book: RuleBook,
-    rule: Rule | None,
-    rule_id: str,
-    evidence: Mapping[str, Any],
-    thresholds: Mapping[str, Any],
-    language: Language,
-) -> str:
-    """The rule's explanation with its values; of a rule that nobody knows, its id."""
-    return sentence(book, rule, evidence, thresholds, language) if rule else rule_id
 
 
 def _threshold(book: RuleBook, name: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,9 +102,8 @@ def test_a_rule_whose_cases_fail_is_refused(lawbook: Lawbook, tmp_path: Path) ->
     assert lawbook.refresh().activations == ()
 
 
-def test_a_day_that_begins_meanwhile_takes_it_back(
-    hub: Settings, lawbook: Lawbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def june_begins_after_it(hub: Settings, lawbook: Lawbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day is told as soon as something is said."""
     say = lawbook.say
 
     def meanwhile(activation: Activation) -> None:
@@ -112,6 +111,12 @@ def test_a_day_that_begins_meanwhile_takes_it_back(
         tick(hub, JUNE, datetime.now(UTC))
 
     monkeypatch.setattr(lawbook, "say", meanwhile)
+
+
+def test_a_day_that_begins_meanwhile_takes_it_back(
+    hub: Settings, lawbook: Lawbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    june_begins_after_it(hub, lawbook, monkeypatch)
     with pytest.raises(NotActivated, match="2026-06-01 has begun"):
         activate(lawbook, [changed(tmp_path)], JUNE, "a")
     (said,) = lawbook.refresh().activations
@@ -123,13 +128,7 @@ def test_what_comes_into_force_meanwhile_is_not_withdrawn(
     hub: Settings, lawbook: Lawbook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said, _ = activate(lawbook, [changed(tmp_path)], JUNE, "a")
-    say = lawbook.say
-
-    def meanwhile(activation: Activation) -> None:
-        say(activation)
-        tick(hub, JUNE, datetime.now(UTC))
-
-    monkeypatch.setattr(lawbook, "say", meanwhile)
+    june_begins_after_it(hub, lawbook, monkeypatch)
     with pytest.raises(NotActivated, match="it came into force meanwhile, and stays"):
         withdraw(lawbook, said.activation_id)
     assert lawbook.refresh().book(JUNE).rules["R33"].version == 2

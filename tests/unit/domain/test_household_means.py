@@ -117,25 +117,27 @@ def test_an_alert_that_asks_for_a_check_says_what_became_of_the_last(family: Tri
     assert "not authorised since: 2026-06-01" in en
 
 
+def asked(family: Trial, day: date) -> list[tuple[str, str]]:
+    """What changes on a day about whether R47 asks for a check: states, with the cause of an ending."""
+    family.tick(day)
+    return [(r["state"], r["cause"]) for r in family.evaluate() if r["rule"] == "R47"]
+
+
 def test_who_is_being_checked_is_asked_once_and_again_when_the_result_is_too_old(family: Trial) -> None:
     family.cover("civil.check")
     paid(family, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
     family.evaluate()
 
-    def asked(day: date) -> list[tuple[str, str]]:
-        family.tick(day)
-        return [(r["state"], r["cause"]) for r in family.evaluate() if r["rule"] == "R47"]
-
     give(family, "civil.check", authorisation="SQ1", checked_on=date(2026, 7, 1))
-    assert asked(date(2026, 7, 1)) == [("ended", "fulfilled")]
-    assert asked(date(2026, 8, 30)) == []
-    assert asked(date(2026, 8, 31)) == [("standing", "")]
+    assert asked(family, date(2026, 7, 1)) == [("ended", "fulfilled")]
+    assert asked(family, date(2026, 8, 30)) == []
+    assert asked(family, date(2026, 8, 31)) == [("standing", "")]
     result = {"authorisation": "SQ1", "checked_on": date(2026, 8, 31), "income_month_fen": 900_000, "assets_ok": True}
     give(family, "civil.check", **result)
-    assert asked(date(2026, 9, 1)) == [("ended", "fulfilled")]
-    assert asked(date(2027, 2, 27)) == []
-    assert asked(date(2027, 2, 28)) == [("standing", "")]
-    assert asked(date(2027, 3, 1)) == [("ended", "lapsed")]
+    assert asked(family, date(2026, 9, 1)) == [("ended", "fulfilled")]
+    assert asked(family, date(2027, 2, 27)) == []
+    assert asked(family, date(2027, 2, 28)) == [("standing", "")]
+    assert asked(family, date(2027, 3, 1)) == [("ended", "lapsed")]
 
 
 def test_while_an_application_is_open_nobody_is_asked_for_a_check(family: Trial) -> None:
@@ -144,14 +146,10 @@ def test_while_an_application_is_open_nobody_is_asked_for_a_check(family: Trial)
     paid(family, datetime(2026, 3, 1, tzinfo=UTC), 2_500_001)
     family.evaluate()
 
-    def asked(day: date) -> list[tuple[str, str]]:
-        family.tick(day)
-        return [(r["state"], r["cause"]) for r in family.evaluate() if r["rule"] == "R47"]
-
     give(family, "civil.application", household_key="h1", state="accepted", applied_on=date(2026, 7, 1))
-    assert asked(date(2026, 7, 1)) == [("ended", "fulfilled")]
-    assert asked(date(2026, 9, 9)) == []
-    assert asked(date(2026, 9, 10)) == [("standing", "")]
+    assert asked(family, date(2026, 7, 1)) == [("ended", "fulfilled")]
+    assert asked(family, date(2026, 9, 9)) == []
+    assert asked(family, date(2026, 9, 10)) == [("standing", "")]
     give(family, "civil.check", checked_on=date(2026, 9, 11))
     _, zh, en = said(family.evaluate(), "R47")
     assert "未办结的申请：2026-07-01" in zh
