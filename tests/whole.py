@@ -15,7 +15,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from domain.persons import normalise_id, person_key
+from domain.persons import household_key, normalise_id, person_key
 from doudi.demo import databases
 from doudi.demo.connecting import Connectors
 from doudi.demo.databases import DATABASES, Departments
@@ -65,9 +65,17 @@ class Whole:
         """The person's key."""
         return person_key(normalise_id(id_number), self.secrets.linking)
 
+    def household(self, number: str) -> str:
+        """The key of a household of the test's village."""
+        return household_key(VILLAGE[:6], number, self.secrets.linking)
+
     def case_of(self, rule: str, id_number: str, episode: str = "") -> str:
         """Waits until a condition stands; the id of its case."""
-        prefix = f"{rule}:{self.person(id_number)}:{episode}"
+        return self.case_about(rule, self.person(id_number), episode)
+
+    def case_about(self, rule: str, subject: str, episode: str = "") -> str:
+        """Waits until a condition stands for a person or a household; the id of its case."""
+        prefix = f"{rule}:{subject}:{episode}"
 
         def look() -> str:
             standing: dict[bytes, bytes] = self.client.hgetall(self.keys.standing)  # type: ignore[assignment]

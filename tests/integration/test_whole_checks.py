@@ -31,13 +31,9 @@ def test_a_sheet_decides_what_was_unknown(whole: Whole) -> None:
     first, _ = member(whole, 901, head=True), member(whole, 902, head=False)
     for number, key in ((901, "S901"), (901, "S902"), (902, "S903"), (902, "S904")):
         bill(whole, number, key, "6500.00")  # nobody's own line is reached, the household's is
+    home = whole.household("H901")
     with whole.gateway("county", "civil", "9901") as county:
-
-        def alert() -> str:
-            items = county.get("/v1/alerts", params={"rule": "H01"}).json()["items"]
-            return next((i["id"] for i in items if i["subject_kind"] == "household"), "")
-
-        path = f"/v1/alerts/{whole.wait(alert, 'H01 does not stand')}/sheet"
+        path = f"/v1/alerts/{whole.case_about('H01', home)}/sheet"
         begun = county.get(path)
         assert (begun.json()["asked"], len(begun.json()["members"])) == ("answered", 2)
         assert all(m.keys() == {"ability"} for m in begun.json()["members"])
@@ -57,7 +53,6 @@ def test_a_sheet_decides_what_was_unknown(whole: Whole) -> None:
         # 24,000.00 a year of two: 1,000.00 a head and month; 26,000.00 of bills beside it are more than 60 %.
         saved = save(2_400_000, 0)
         assert (saved["income_month_fen"], saved["proposal"]) == (100_000, "dibao")
-        home = next(c["subject_key"] for c in whole.case(path.split("/")[3])["conditions"])
 
         def standing(rule: str, subject: str) -> bool:
             names: dict[bytes, bytes] = whole.client.hgetall(whole.keys.standing)  # type: ignore[assignment]

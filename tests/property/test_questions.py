@@ -151,7 +151,7 @@ def test_what_would_have_made_it_different_is_at_the_limit(county: Trial) -> Non
                 f"select {', '.join(['true', 'false', *tests])} from {compiled.source} where episode = ?",
                 [answer["episode"]],
             ).fetchall()
-        assert row == (True, False) * (len(row) // 2), answer["rule"]
+        assert row == (True, False) * (len(row) // 2), [answer["rule"], *zip(tests, row[2:], strict=True)]
     assert compared["<="] > 20
     assert compared[">"] > 20
     assert compared["="] > 20
@@ -159,7 +159,7 @@ def test_what_would_have_made_it_different_is_at_the_limit(county: Trial) -> Non
 
 def at(compiled: Compiled, fact: str, condition: dict[str, Any], otherwise: dict[str, Any]) -> str:
     """SQL of the condition with a fact at the value that is said to make it different."""
-    beyond = {"<": -1, ">": 1}.get(otherwise["sign"], 0)
+    beyond = {"<": -1, ">": 1, "<>": 1}.get(otherwise["sign"], 0)
     value = otherwise["value"] if isinstance(otherwise["value"], bool) else otherwise["value"] + beyond
     tree = compiling.parse(compiled.sql(condition["text"]))
     put = tree.transform(lambda n: compiling.parse(str(value)) if n.sql() == fact else n)
