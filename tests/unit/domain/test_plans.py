@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
 import duckdb
 import pytest
 
@@ -71,3 +75,26 @@ def test_many_subjects_are_planned_for_themselves(con: duckdb.DuckDBPyConnection
 def test_other_statements_keep_their_optimizer(con: duckdb.DuckDBPyConnection) -> None:
     run(con, "select count(*) from t")
     assert con.execute("select current_setting('disabled_optimizers')").fetchall() == [("",)]
+
+
+def test_plans_are_made_anew_at_different_times(con: duckdb.DuckDBPyConnection) -> None:
+    """A cycle that planned everything anew would be slow; each plan is nevertheless of the last 256 uses."""
+    made: dict[str, list[int]] = {}
+
+    class Watched:
+        def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+            if sql.startswith("prepare"):
+                made.setdefault(sql, []).append(cycle)
+            return con.execute(sql)
+
+    watched: Any = Watched()
+    for cycle in range(600):  # noqa: B007 - the watched connection notes it
+        for number in range(40):
+            run(watched, f"select {number}")
+    assert len(made) == 40
+    for cycles in made.values():
+        assert cycles[0] == 0
+        assert all(128 < later - earlier <= 256 for earlier, later in pairwise(cycles))
+        assert 600 - cycles[-1] <= 256
+    again = Counter(cycle for cycles in made.values() for cycle in cycles[1:])
+    assert max(again.values()) <= 10
