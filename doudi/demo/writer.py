@@ -150,27 +150,27 @@ class Writer:
         return sorted(began, key=lambda b: b.committed)[-last:]
 
     def write(self, changes: Iterable[Change], rate: float, stop: threading.Event | None = None) -> Written:
-        """Write `changes` evenly, `rate` rows a second; returns when all are committed or `stop` is set."""
+        """Write `changes` evenly, `rate` rows a second; returns when all are committed, or those drawn until `stop`."""
         lanes: dict[str, _Lane] = {d: _Database(d, self._departments.url(d)) for d in DATABASES}
         lanes["late"] = _Database("late", self._departments.url("medical"), LATE_S, 1.0)
         lanes["vital"] = _Files(self._departments)
         self._lanes = lanes
         for lane in lanes.values():
             lane.start()
-        begin, due = time.time(), 0
+        begin, due, halt = time.time(), 0, stop or threading.Event()
         try:
             for change in changes:
                 at = begin + due / rate
-                while (ahead := at - time.time() - AHEAD_S) > 0:
-                    if stop is not None and stop.wait(min(ahead, 0.2)):
-                        break
-                    if stop is None:
-                        time.sleep(ahead)
-                if (stop is not None and stop.is_set()) or any(lane.failed for lane in lanes.values()):
+                while (ahead := at - time.time() - AHEAD_S) > 0 and not halt.wait(min(ahead, 0.2)):
+                    pass
+                if any(lane.failed for lane in lanes.values()):
                     break
+                # Also when it is to stop: in the county that the change was drawn from, it has happened.
                 lanes["late" if change.late else change.database].due.put((at, change))
                 due += change.rows
                 self.rows = due
+                if halt.is_set():
+                    break
         finally:
             for lane in lanes.values():
                 lane.due.put(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import redis
 
 from doudi.demo import run
+from doudi.demo.changes import Change
 from doudi.demo.compare import Comparison
 from tests.stack import own_hub
 from wire.rediskeys import RedisKeys
@@ -88,6 +90,22 @@ def test_an_alert_added_is_extra(demo: run.Demo, client: redis.Redis) -> None:
     finally:
         client.delete(keys.case("added"))
         client.hdel(keys.standing, added["condition_id"])
+
+
+def test_a_change_that_was_drawn_is_written_though_it_stops(demo: run.Demo) -> None:
+    """Or the county would count what its tables do not have."""
+    stop, before = threading.Event(), demo.stream.unidentified
+
+    def until_one_of_nobody() -> Iterator[Change]:
+        for change in demo.stream:
+            if demo.stream.unidentified > before:
+                stop.set()
+            yield change
+
+    demo.writer.write(until_one_of_nobody(), 1000, stop)
+    run.quiet(demo, OPTIONS.patience_s)
+    assert demo.stream.unidentified > before
+    assert run.check(demo).differences == []
 
 
 def test_a_row_altered_behind_the_hubs_back_is_seen_and_made_good(demo: run.Demo) -> None:
