@@ -126,6 +126,7 @@ def artifacts() -> None:
     done = subprocess.run([str(PYTHON), "-m", "doudi.embedded.artifacts"], cwd=ROOT, check=False)
     if done.returncode:
         sys.exit(done.returncode)  # it has said why
+    subprocess.run([str(PYTHON), "-m", "doudi.embedded.java"], cwd=ROOT, check=False)
 
 
 def console() -> None:

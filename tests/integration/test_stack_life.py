@@ -159,6 +159,9 @@ def test_a_life() -> None:
             assert down.returncode == 0, down.stderr
             assert boss.wait(30) == 0
             assert not left(home)
+        # What the JVMs loaded is kept, parsed, for their next start.
+        kept = {name: (settings.cache.expanduser() / f"{name}.jsa").stat().st_size for name in ("kafka", "registry")}
+        assert all(size > 10_000_000 for size in kept.values()), kept
 
 
 @pytest.mark.timeout(900)

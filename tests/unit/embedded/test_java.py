@@ -1,0 +1,29 @@
+"""The classes that JVMs share between their starts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from doudi.embedded import java
+
+
+def test_the_runtime_of_this_environment_has_its_classes() -> None:
+    assert java.BASE.stat().st_size > 1_000_000
+
+
+def test_one_that_cannot_be_made_is_said_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(java, "BASE", tmp_path / "classes.jsa")
+    monkeypatch.setattr(java, "JAVA", shutil.which("false"))
+    java.share_classes()
+    assert "could not be made" in capfd.readouterr().err
+
+
+def test_one_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "BASE", tmp_path)
+    monkeypatch.setattr(java, "JAVA", tmp_path / "absent")
+    java.share_classes()
