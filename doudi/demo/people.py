@@ -17,7 +17,7 @@ CODES = [f"{COUNTY}{101 + town}{201 + village}" for town in range(TOWNS) for vil
 """Divisions of the villages, town by town."""
 SIZES = {1: 0.25, 2: 0.30, 3: 0.21, 4: 0.13, 5: 0.07, 6: 0.04}
 """Share of households by size (shape of the 2020 census; mean 2.6)."""
-RESERVED = 0.13
+RESERVED = 0.14
 """Share of households that chance leaves alone: actors of the planted cases and of the steady phase."""
 
 _WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])

@@ -483,7 +483,7 @@ def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
 def test_the_stories_reach_every_rule_and_cause() -> None:
     """So that the comparison above is not one of empty sets."""
     seen: set[tuple[str, str]] = set()
-    first = (6, 9, 24, 29, 35, 0, 3, 8, 10, 13)  # together they reach all, while the stories are these
+    first = (12, 1, 14, 5, 19, 18, 4, 11)  # together they reach all, while the stories are these
     for seed in (*first, *range(MOST_STORIES)):
         seen |= run_through(random.Random(seed), 14)  # noqa: S311 - a story, not a secret
         if {rule for rule, _ in seen} == BOOK.rules.keys():
