@@ -87,5 +87,9 @@ class Registry(Component):
         return found
 
     def check(self) -> None:
-        """Its list of subjects can be read."""
+        """It has read its journal, and its list of subjects can be read.
+
+        Before, it answers as if what the journal still holds were not registered.
+        """
+        check(f"http://127.0.0.1:{self.ports.get(f'{self.name}.management')}", "health/ready")
         check(self.url, "subjects")
