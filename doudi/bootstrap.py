@@ -53,7 +53,7 @@ def stamped(stamp: Path, value: str) -> bool:
 
 
 def environment() -> None:
-    """The virtual environment with every package of the lock, and this checkout in it."""
+    """The virtual environment with every package of the lock, this checkout in it, and Java's own classes parsed."""
     value = digest(LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode(), str(VENV).encode())
     stamp = VENV / ".doudi-stamp"
     if stamped(stamp, value) and PYTHON.exists():
@@ -74,6 +74,7 @@ def environment() -> None:
     say(f"packages of {LOCK.name}, each checked against its hash")
     pip(["--require-hashes", "-r", str(LOCK)], count=LOCK.read_text().count("=="))
     pip(["--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    subprocess.run([str(PYTHON), "-m", "doudi.embedded.java"], cwd=ROOT, check=False)
     stamp.write_text(value)
     say(f"packages are there ({time.monotonic() - began:.0f} s)")
 
@@ -126,7 +127,6 @@ def artifacts() -> None:
     done = subprocess.run([str(PYTHON), "-m", "doudi.embedded.artifacts"], cwd=ROOT, check=False)
     if done.returncode:
         sys.exit(done.returncode)  # it has said why
-    subprocess.run([str(PYTHON), "-m", "doudi.embedded.java"], cwd=ROOT, check=False)
 
 
 def console() -> None:

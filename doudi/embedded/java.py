@@ -29,7 +29,7 @@ def share_classes() -> None:
     )
     if done.returncode:
         last = (done.stdout + done.stderr).strip()[-200:]
-        sys.stderr.write(f"setup: {BASE} could not be made ({last}): Kafka and the registry start a third slower\n")
+        sys.stderr.write(f"setup: {BASE} could not be made ({last}): Kafka and the registry start slower\n")
 
 
 def java(*arguments: str, heap: str, classpath: list[Path] | None = None, archive: Path | None = None) -> list[str]:
