@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -181,17 +181,22 @@ def said(shape: str, rules: Sequence[Compiled]) -> str:
     )
 
 
+def by_rule(column: str, rules: Iterable[Compiled], sql: Callable[[Compiled], str]) -> str:
+    """SQL of what ``sql`` makes of the rule that a column names."""
+    return f"(case {column} " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end)"
+
+
 def content(shape: str, rules: Sequence[Compiled]) -> str:
     """SELECT of what is to be said (CONTENT) where these rules hold, all over one view."""
 
     def each(sql: Callable[[Compiled], str]) -> str:
-        return "case s.rule " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end"
+        return by_rule("s.rule", rules, sql)
 
     return (
-        f"select s.rule, s.subject, s.episode, s.holds, ({each(lambda c: c.step)})::integer as step, "
+        f"select s.rule, s.subject, s.episode, s.holds, {each(lambda c: c.step)}::integer as step, "
         f"{each(lambda c: c.level)} as level, division, tier, coalesce(household_key, '') as household_key, "
         f"{each(lambda c: c.evidence)} as evidence, {each(lambda c: c.thresholds)} as thresholds, "
-        f"({each(lambda c: str(c.rule.version))})::integer as rule_version "
+        f"{each(lambda c: str(c.rule.version))}::integer as rule_version "
         f"from {source(shape, rules)} join (select * from said where holds and rule in "
         f"({names_of(rules)})) s using (subject, episode)"
     )
@@ -212,8 +217,9 @@ def compiled(book: RuleBook, stage: str) -> dict[str, Compiled]:
     return {rule.id: Compiled(rule, book) for rule in book.of_stage(stage)}
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> exp.Expr:
-    """An expression of a rule. Raises sqlglot.errors.ParseError."""
+    """An expression of a rule, parsed once: copy it before changing it. Raises sqlglot.errors.ParseError."""
     return sqlglot.parse_one(text, read=DIALECT)
 
 

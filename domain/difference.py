@@ -6,12 +6,13 @@ Only content that people see is compared; a record published again changes nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, content, said
+from domain.compile import CONTENT, Compiled, by_rule, content, names_of, said, source
 from domain.plans import count, run
 from domain.rules import RuleBook
 
@@ -55,46 +56,76 @@ def attach(con: Connection, compiled: Iterable[Compiled]) -> None:
 
 def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     """Fill ``hit`` with what these rules say of the facts, silenced ones left out; whether they say anything."""
-    compiled = list(compiled)
-    shapes = _by_shape(compiled)
-    parts = " union all ".join(said(shape, rules) for shape, rules in shapes.items())
-    # Two sources may use one record id, so one episode: what holds is said once.
-    once = f"select rule, subject, episode, bool_or(holds) from ({parts}) group by all"
-    wanted = count(con, f"insert into said {once}") if parts else 0
+    compiled = tuple(compiled)
+    wanted = count(con, _said(compiled)) if compiled else 0
     if not wanted:
         return False
-    spoke = {rule for (rule,) in run(con, "select distinct rule from said").fetchall()}
+    spoke = {rule for (rule,) in run(con, _SPOKE).fetchall()}
     for c in compiled:
         if c.rule.inhibits and c.rule.id in spoke and not spoke.isdisjoint(c.rule.inhibits):
-            wanted -= count(
-                con,
-                f"delete from said where rule in ({_list(c.rule.inhibits)}) "
-                f"and subject in (select subject from said where rule = '{c.rule.id}' and holds)",
-            )
-    rows = count(con, "insert into hit (rule, subject, episode, holds) from said where holds is null")
-    for shape, rules in shapes.items():
+            wanted -= count(con, _silenced(c))
+    rows = count(con, _UNKNOWN)
+    for shape, rules in _by_shape(compiled).items():
         if not spoke.isdisjoint(c.rule.id for c in rules):
-            rows += count(con, f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules)})")
+            rows += count(con, _contents(shape, rules))
     if rows > wanted:
-        # … and always the same.
-        run(
-            con,
-            "delete from hit where rowid not in (select arg_min(rowid, row(evidence, rowid)) from hit "
-            "group by rule, subject, episode)",
-        )
+        run(con, _ONCE)
     return True
 
 
-def _by_shape(compiled: Iterable[Compiled]) -> dict[str, list[Compiled]]:
-    shapes: dict[str, list[Compiled]] = {}
+def statements(compiled: Iterable[Compiled], book: RuleBook, traces: Mapping[str, Trace]) -> Iterator[str]:
+    """All that an evaluation of these rules may execute by a kept plan (``domain.plans``)."""
+    compiled = tuple(compiled)
+    if not compiled:
+        return
+    yield from (_said(compiled), _SPOKE, _UNKNOWN, _ONCE, _COMPARED, _CHANGED, *_APPLIED)
+    yield from (_silenced(c) for c in compiled if c.rule.inhibits)
+    for shape, rules in _by_shape(compiled).items():
+        yield _contents(shape, rules)
+        yield _ending(_causes(shape, rules, book))
+    needed = {topic for c in compiled for topic in c.rule.needs}
+    yield from (_using(book, topic, trace) for topic, trace in traces.items() if topic in needed)
+
+
+@lru_cache(maxsize=64)
+def _said(compiled: Sequence[Compiled]) -> str:
+    # Two sources may use one record id, so one episode: what holds is said once.
+    parts = " union all ".join(said(shape, rules) for shape, rules in _by_shape(compiled).items())
+    return f"insert into said select rule, subject, episode, bool_or(holds) from ({parts}) group by all"
+
+
+_SPOKE = "select distinct rule from said"
+_UNKNOWN = "insert into hit (rule, subject, episode, holds) from said where holds is null"
+_ONCE = (
+    "delete from hit where rowid not in (select arg_min(rowid, row(evidence, rowid)) from hit "
+    "group by rule, subject, episode)"
+)
+"""One of several, and always the same."""
+
+
+def _silenced(c: Compiled) -> str:
+    return (
+        f"delete from said where rule in ({_list(c.rule.inhibits)}) "
+        f"and subject in (select subject from said where rule = '{c.rule.id}' and holds)"
+    )
+
+
+@lru_cache(maxsize=256)
+def _contents(shape: str, rules: Sequence[Compiled]) -> str:
+    return f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules)})"
+
+
+@lru_cache(maxsize=64)
+def _by_shape(compiled: tuple[Compiled, ...]) -> dict[str, tuple[Compiled, ...]]:
+    shapes: dict[str, tuple[Compiled, ...]] = {}
     for c in compiled:
-        shapes.setdefault(c.rule.facts, []).append(c)
+        shapes[c.rule.facts] = (*shapes.get(c.rule.facts, ()), c)
     return shapes
 
 
 def compare(con: Connection) -> int:
     """Fill ``change`` with what differs between ``hit`` and ``verdict`` of the ``subjects``; how many."""
-    return count(con, f"insert into change {_change()}")
+    return count(con, _COMPARED)
 
 
 def _change() -> str:
@@ -110,31 +141,42 @@ def _change() -> str:
     )
 
 
+_COMPARED = f"insert into change {_change()}"
+_KEPT = ", ".join(f"if(stands, {column}, null)" for column in CONTENT)
+_APPLIED = (
+    "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
+    "and verdict.episode = c.episode",
+    f"insert into verdict ({_COLUMNS}) select rule, subject, episode, holds, {_KEPT} from change where said",
+)
+_CHANGED = "select distinct rule, stood and not stands, stands from change order by 1"
+
+
 def apply(con: Connection) -> None:
     """Make ``verdict`` say what ``change`` says."""
-    run(
-        con,
-        "delete from verdict using change c where verdict.rule = c.rule and verdict.subject = c.subject "
-        "and verdict.episode = c.episode",
-    )
-    content = ", ".join(f"if(stands, {column}, null)" for column in CONTENT)
-    run(con, f"insert into verdict ({_COLUMNS}) select rule, subject, episode, holds, {content} from change where said")
+    for statement in _APPLIED:
+        run(con, statement)
 
 
-def find_causes(con: Connection, book: RuleBook, compiled: dict[str, Compiled], ended: Iterable[str]) -> None:
+def find_causes(con: Connection, book: RuleBook, compiled: Mapping[str, Compiled], ended: Iterable[str]) -> None:
     """Fill ``ending`` with why the conditions of these rules that stood no longer do."""
-    for rule in ended:
-        causes = _causes(compiled[rule], book) if rule in compiled else _withdrawn(rule)
-        run(
-            con,
-            f"insert into ending select distinct on (rule, subject, episode) * from ({causes}) "
-            f"order by rule, subject, episode, cause",
-        )
+    rules = set(ended)
+    for shape, own in _by_shape(tuple(compiled.values())).items():
+        if not rules.isdisjoint(c.rule.id for c in own):
+            run(con, _ending(_causes(shape, own, book)))
+    for rule in sorted(rules - compiled.keys()):
+        run(con, _ending(_withdrawn(rule)))
+
+
+def _ending(causes: str) -> str:
+    return (
+        f"insert into ending select distinct on (rule, subject, episode) * from ({causes}) "
+        f"order by rule, subject, episode, cause"
+    )
 
 
 def rules_changed(con: Connection) -> tuple[list[str], list[str]]:
     """Rules of which conditions ended, and rules of which conditions stand that are new or have changed."""
-    rows = run(con, "select distinct rule, stood and not stands, stands from change order by 1").fetchall()
+    rows = run(con, _CHANGED).fetchall()
     return [rule for rule, ended, _ in rows if ended], [rule for rule, _, stands in rows if stands]
 
 
@@ -146,32 +188,42 @@ def _withdrawn(rule: str) -> str:
     )
 
 
-def _causes(compiled: Compiled, book: RuleBook) -> str:
-    rule = compiled.rule
-    takers = [f"h.rule in ({_list(book.inhibitors[rule.id])})"] if book.inhibitors[rule.id] else []
-    if rule.superseded_by:
-        same = "" if book.shapes[rule.facts].record_of else " and h.episode = e.episode"
-        takers.append(f"(h.rule in ({_list(rule.superseded_by)}){same})")
+@lru_cache(maxsize=256)
+def _causes(shape: str, rules: Sequence[Compiled], book: RuleBook) -> str:
+    def each(sql: Callable[[Compiled], str]) -> str:
+        return by_rule("e.rule", rules, sql)
+
+    takers = ", ".join(
+        f"('{c.rule.id}', '{taker}', {same})"
+        for c in rules
+        for names, same in (
+            (book.inhibitors[c.rule.id], False),
+            (c.rule.superseded_by, not book.shapes[shape].record_of),
+        )
+        for taker in names
+    )
     taker = (
-        f"(select min(h.rule) from hit h where h.holds and h.subject = e.subject and ({' or '.join(takers)}))"
+        f"(select min(h.rule) from hit h join (values {takers}) t(rule, taker, same) on h.rule = t.taker "
+        "where h.holds and t.rule = e.rule and h.subject = e.subject and (not t.same or h.episode = e.episode))"
         if takers
         else "null::varchar"
     )
+    thresholds = each(lambda c: c.thresholds)
     return (
         f"select rule, subject, episode, case when missing or corrected then 'corrected' when done then 'fulfilled' "
         f"when taker is not null then 'superseded' when past then 'lapsed' when relaid then 'superseded' "
         f"else 'corrected' end as cause, "
         f"case when missing or corrected or done then '' when taker is not null then taker "
-        f"when relaid and not past then '{rule.id}' else '' end as superseded_by "
+        f"when relaid and not past then rule else '' end as superseded_by "
         f"from (select e.rule, e.subject, e.episode, f.subject is null as missing, "
-        f"coalesce(({compiled.corrected}), false) as corrected, "
-        f"coalesce(({compiled.done}), false) as done, "
-        f"not coalesce(({compiled.until}), true) as past, {taker} as taker, "
-        f"e.rule_version <> {rule.version} or (e.thresholds <> {compiled.thresholds} "
-        f"and {_places('e.thresholds')} = {_places(compiled.thresholds)}) as relaid "
+        f"coalesce({each(lambda c: c.corrected)}, false) as corrected, "
+        f"coalesce({each(lambda c: c.done)}, false) as done, "
+        f"not coalesce({each(lambda c: c.until)}, true) as past, {taker} as taker, "
+        f"e.rule_version <> {each(lambda c: str(c.rule.version))} or (e.thresholds <> {thresholds} "
+        f"and {_places('e.thresholds')} = {_places(thresholds)}) as relaid "
         f"from (select rule, subject, episode, rule_version, thresholds from change "
-        f"where rule = '{rule.id}' and stood and not stands) e "
-        f"left join {compiled.source} f on f.subject = e.subject and f.episode = e.episode)"
+        f"where rule in ({names_of(rules)}) and stood and not stands) e "
+        f"left join {source(shape, rules)} f on f.subject = e.subject and f.episode = e.episode)"
     )
 
 
@@ -189,11 +241,15 @@ class Trace:
     dated: bool
 
 
-def trace(con: Connection, book: RuleBook, standing: Iterable[str], traces: dict[str, Trace]) -> None:
+def trace(con: Connection, book: RuleBook, standing: Iterable[str], traces: Mapping[str, Trace]) -> None:
     """Fill ``used`` with the records that the changed standing conditions of these rules rest on."""
     topics = sorted({topic for rule in standing for topic in book.rules[rule].needs})
     for topic in topics:
-        run(con, f"insert into used {_traced(book, topic, traces[topic])}")
+        run(con, _using(book, topic, traces[topic]))
+
+
+def _using(book: RuleBook, topic: str, trace: Trace) -> str:
+    return f"insert into used {_traced(book, topic, trace)}"
 
 
 USED = f"""

@@ -5,6 +5,7 @@ A row that is no longer there is published once more with ``present`` false.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -70,22 +71,41 @@ class Forwarded:
 
     def publish(self, con: Connection, stamp: Stamp, filled: set[str]) -> pl.DataFrame | None:
         """The rows that changed for the ``subjects``, now kept as published; None if there are none."""
-        now = self.now if not self.drivers.isdisjoint(filled) else f"select * from {self.published} limit 0"
-        if not count(con, f"insert into {self.change} {self._difference(now)}"):
+        if not count(con, self._differing(bare=self.drivers.isdisjoint(filled))):
             return None
-        same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
-        run(con, f"delete from {self.published} using {self.change} c where {same}")
-        columns = ", ".join((*self.key, *self.content))
-        run(con, f"insert into {self.published} ({columns}) select {columns} from {self.change} where present")
-        frame = outgoing(
-            con,
-            self.topic,
-            f"select c.*, s.caused_at, s.baseline from {self.change} c join subjects s on s.subject = c.{self.of} "
-            f"order by c.present, {', '.join(f'c.{k}' for k in self.key)}",
-            stamp,
-        )
-        run(con, f"truncate {self.change}")
+        for statement in self._applied:
+            run(con, statement)
+        frame = outgoing(con, self.topic, self._told, stamp)
+        run(con, self._emptied)
         return frame
+
+    def statements(self) -> Iterator[str]:
+        """All that ``publish`` may execute by a kept plan (``domain.plans``)."""
+        yield from (self._differing(bare=False), self._differing(bare=True), *self._applied, self._told, self._emptied)
+
+    def _differing(self, *, bare: bool) -> str:
+        now = f"select * from {self.published} limit 0" if bare else self.now
+        return f"insert into {self.change} {self._difference(now)}"
+
+    @property
+    def _applied(self) -> tuple[str, str]:
+        same = " and ".join(f"{self.published}.{c} = c.{c}" for c in self.key)
+        columns = ", ".join((*self.key, *self.content))
+        return (
+            f"delete from {self.published} using {self.change} c where {same}",
+            f"insert into {self.published} ({columns}) select {columns} from {self.change} where present",
+        )
+
+    @property
+    def _told(self) -> str:
+        return (
+            f"select c.*, s.caused_at, s.baseline from {self.change} c join subjects s on s.subject = c.{self.of} "
+            f"order by c.present, {', '.join(f'c.{k}' for k in self.key)}"
+        )
+
+    @property
+    def _emptied(self) -> str:
+        return f"truncate {self.change}"
 
     def adopt(self, con: Connection) -> None:
         """Replace the published rows by the registered frame ``_adopted`` (columns of the topic)."""

@@ -213,14 +213,14 @@ def _holds(rule: Rule) -> str:
 def _said(rule: Rule) -> tuple[str, ...]:
     """What a rule decides, in simplified form: when it stands, with what cause it ends, what is said of it."""
     texts = (_holds(rule), rule.until, rule.done_when, rule.corrected_when, rule.step, rule.level)
-    return tuple(written(simplify(parse(text), dialect=DIALECT)) for text in texts)
+    return tuple(written(simplify(parse(text).copy(), dialect=DIALECT)) for text in texts)
 
 
 def _expressions(text: str) -> Iterator[tuple[str, str]]:
     """What was changed in an expression, and the changed expression."""
     for place, node in enumerate(parse(text).walk()):
         for change in _changes(node):
-            tree = parse(text)
+            tree = parse(text).copy()
             target = list(tree.walk())[place]
             # a number says something only where it stands
             whole = target.parent if isinstance(target, exp.Literal) and target.parent else target

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import polars as pl
-from polars import selectors as cs
 
 from domain.plans import run
 from domain.stage import Stamp
@@ -77,8 +77,11 @@ class Kept:
             f'insert into {self.table} (lane, "partition", "offset", {names}) '
             f"select _lane, _partition, _offset, {names} from rows"
         )
-        first_load = pl.col("baseline") if "baseline" in frame.columns else pl.lit(value=False)
-        return frame.select(subject=pl.col(self.subject), caused_at=pl.col(self.caused_at), baseline=first_load)
+        known = "baseline" in frame.columns
+        first_load = frame["baseline"] if known else pl.Series("baseline", np.zeros(frame.height, np.bool_))
+        return pl.DataFrame(
+            [frame[self.subject].alias("subject"), frame[self.caused_at].alias("caused_at"), first_load]
+        )
 
     def current(self, selected: str, columns: Iterable[str]) -> str:
         """SQL of columns of the current rows of the subjects that a query of one column names.
@@ -105,7 +108,11 @@ class _Stream:
 
 def stream(frame: pl.DataFrame) -> object:
     """A frame for DuckDB, named in FROM by the variable that holds it; times without their zone, which is UTC."""
-    return _Stream(frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
+    return _Stream(pl.DataFrame([_zoneless(column) for column in frame]))
+
+
+def _zoneless(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Datetime(column.dtype.time_unit)) if isinstance(column.dtype, pl.Datetime) else column
 
 
 def columns_of(topic: str) -> dict[str, str]:
@@ -127,13 +134,9 @@ def outgoing(con: duckdb.DuckDBPyConnection, topic: str, sql: str, stamp: Stamp,
     ``more``: values of further columns, the same in every row.
     """
     who = {name: getattr(stamp, name) for name in ("stage", "state_partition", "epoch", "seq", "decided_at")}
-    frame = run(con, sql).pl()
-    frame = frame.with_columns(
-        pl.col("baseline") | stamp.baseline, *(pl.lit(value).alias(name) for name, value in {**who, **more}.items())
-    )
-    return frame.select(
-        pl.col(name).cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
-        if isinstance(dtype, pl.Datetime)
-        else pl.col(name).cast(dtype)
-        for name, dtype in of_topic(topic).dtypes.items()
-    )
+    dtypes = of_topic(topic).dtypes
+    frame = pl.DataFrame(run(con, sql).to_arrow_reader())
+    same = [pl.Series(name, [value]).new_from_index(0, frame.height) for name, value in {**who, **more}.items()]
+    said = {column.name: column for column in (*frame, *same)}
+    said["baseline"] |= stamp.baseline
+    return pl.DataFrame([said[name].cast(dtype) for name, dtype in dtypes.items()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import date
 from pathlib import Path
@@ -66,8 +66,9 @@ def read(folder: Path) -> Read:
         problems += [f"parameters/{parameter.id}.yaml: {text}" for text in _parameter(parameter)]
     with ExitStack() as opened:
         empty = {stage: opened.enter_context(closing(facts.empty(stage))) for stage in STAGE_OF.values()}
+        doubtful = _doubtful(book, empty)
         for where, rule in placed:
-            problems += [f"{where}: {text}" for text in _rule(rule, book, empty)]
+            problems += [f"{where}: {text}" for text in _rule(rule, book, empty, doubtful)]
     return rules, parameters, documentation, problems
 
 
@@ -153,7 +154,7 @@ def _parameter(parameter: Parameter) -> Iterator[str]:
             yield f"the value from {value.from_} names tiers; remove them, or say by_tier: true"
 
 
-def _rule(rule: Rule, book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection]) -> Iterator[str]:
+def _rule(rule: Rule, book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection], doubtful: set[str]) -> Iterator[str]:
     shape = book.shapes.get(rule.facts)
     if shape is None:
         yield f"facts: {rule.facts} is not known{near(rule.facts, book.shapes)}; name a view of facts.yaml"
@@ -164,7 +165,10 @@ def _rule(rule: Rule, book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection
     wrong = [
         f"{where}: {problem}" for where, text in _expressions(rule) for problem in _expression(text, columns, book)
     ]
-    yield from wrong or _binds(rule, book, empty[shape.stage])
+    if wrong:
+        yield from wrong
+    elif rule.facts in doubtful or rule.proposed:
+        yield from _binds(rule, book, empty[shape.stage])
     yield from _people_see(rule, columns, book)
     yield from _others(rule, book, shape.stage)
     yield from _cases(rule)
@@ -203,13 +207,31 @@ def _expression(text: str, columns: dict[str, str], book: RuleBook) -> Iterator[
             yield f"function {name} is not allowed{near(name, functions)}; docs/adding-a-rule.md lists those that are"
 
 
+def _doubtful(book: RuleBook, empty: dict[str, duckdb.DuckDBPyConnection]) -> set[str]:
+    """Views whose rules the database does not take as they are asked, all together: one of them is at fault."""
+    found = set()
+    for name, shape in book.shapes.items():
+        rules = [compiling.Compiled(rule, book) for rule in book.rules.values() if rule.facts == name]
+        try:
+            if rules:
+                _ask(rules, empty[shape.stage])
+        except (duckdb.Error, SqlglotError, LookupError):
+            found.add(name)
+    return found
+
+
+def _ask(rules: Sequence[compiling.Compiled], con: duckdb.DuckDBPyConnection) -> None:
+    shape = rules[0].rule.facts
+    con.execute("create or replace temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
+    con.execute(f"explain {compiling.said(shape, rules)}").fetchall()
+    con.execute(f"explain {compiling.content(shape, rules)}").fetchall()
+
+
 def _binds(rule: Rule, book: RuleBook, con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """What the database says of the rule's types, asked over empty facts."""
     rules = [compiling.Compiled(rule, book)]
     try:
-        con.execute("create or replace temp table said (rule varchar, subject varchar, episode varchar, holds boolean)")
-        con.execute(f"explain {compiling.said(rule.facts, rules)}").fetchall()
-        con.execute(f"explain {compiling.content(rule.facts, rules)}").fetchall()
+        _ask(rules, con)
         if rule.proposed:
             kind = con.execute(f"describe select {rules[0].proposed} from {rules[0].source}").fetchall()[0][1]
             if kind != "VARCHAR":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, reduce
 
 import duckdb
 import polars as pl
@@ -18,7 +18,7 @@ from polars import selectors as cs
 from domain import difference, facts
 from domain.compile import Compiled, compiled
 from domain.forward import MEMBERS, RELATIONS, Forwarded
-from domain.plans import count, expect, forget, run
+from domain.plans import count, expect, forget, keep, run
 from domain.records import Kept, outgoing, stream
 from domain.rules import RuleBook
 from domain.stage import Stamp
@@ -31,6 +31,13 @@ CHUNK = 2_000
 """A sweep takes everybody in chunks of so many subjects."""
 AT_ONCE = 25
 """So many chunks are evaluated together at most, which bounds memory."""
+
+PLANS_AT_ONCE = 10
+"""So many plans take some 25 ms: a record that comes then waits no longer."""
+
+_DUE = "select (select max(day) from clock), count(*), max(caused_at) from pending"
+_TOUCHED = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
+_UNSWEPT = "select coalesce(sum(chunks - chunk), 0) from sweeping"
 
 _TICK, _HEARTBEAT, _CONDITION = "hub.tick", "hub.heartbeat", "hub.condition"
 
@@ -51,6 +58,7 @@ class Screening:
         self.facts = facts.load(self.name)
         self.kept: dict[str, Kept] = facts.kept_of(self.name)
         self.inputs = (*self.kept, _TICK, *self.extra_inputs)
+        self._fillings: dict[tuple[str, str], str] = {}
 
     @cached_property
     def compiled(self) -> dict[str, Compiled]:
@@ -113,7 +121,7 @@ class Screening:
             else:
                 touched.append(self.kept[topic].append(con, frame))
         if touched:
-            whom = stream(pl.concat(touched))  # noqa: F841 - read by the SQL
+            whom = stream(reduce(pl.DataFrame.extend, touched))  # noqa: F841 - read by the SQL
             con.execute("insert into touched from whom")
 
     def _tick(self, con: Connection, frame: pl.DataFrame) -> None:
@@ -162,9 +170,7 @@ class Screening:
         now (None: all that is left); the rest stays in the file for later calls (`unswept`).
         """
         found: dict[str, list[pl.DataFrame]] = {topic: [] for topic in self.outputs}
-        ((today, pending, caused_at),) = run(
-            con, "select (select max(day) from clock), count(*), max(caused_at) from pending"
-        ).fetchall()
+        ((today, pending, caused_at),) = run(con, _DUE).fetchall()
         if pending:
             self._define(con, today)
             run(con, "truncate pending")
@@ -181,7 +187,7 @@ class Screening:
     @staticmethod
     def unswept(con: Connection) -> int:
         """Chunks of a sweep that are still to be evaluated."""
-        return count(con, "select coalesce(sum(chunks - chunk), 0) from sweeping")
+        return count(con, _UNSWEPT)
 
     def _define(self, con: Connection, day: date | None) -> None:
         """Tell facts and rules the day and what the feeds cover on it."""
@@ -220,8 +226,7 @@ class Screening:
     def _parts(self, con: Connection, chunks: int | None) -> Iterator[None]:
         """Fill ``subjects`` with those to evaluate, part by part: the touched ones, then the sweep's next chunks."""
         run(con, "truncate subjects")
-        touched = "insert into subjects select subject, max(caused_at), bool_and(baseline) from touched group by 1"
-        if subjects := count(con, touched):
+        if subjects := count(con, _TOUCHED):
             expect(con, subjects)
             yield
         if chunks == 0:
@@ -246,7 +251,7 @@ class Screening:
 
     def _decide(self, con: Connection, stamp: Stamp, today: date, found: dict[str, list[pl.DataFrame]]) -> None:
         filled = self._facts(con, stamp.division_default)
-        said = difference.ask(con, [c for c in self.compiled.values() if c.rule.facts in filled])
+        said = difference.ask(con, self.compiled.values())
         if (said or _speaks(con, "verdict", "subject")) and difference.compare(con):
             found[_CONDITION].append(self._publish(con, stamp, today))
         for view in self.forwarded:
@@ -287,20 +292,51 @@ class Screening:
         for fact in self.facts:
             if fact.driver and fact.driver not in filled:
                 continue
-            sql = f"insert into {fact.name} {fact.over(self.kept, 'select subject from subjects', division_default)}"
-            if fact.view or count(con, sql):
+            if fact.view or count(con, self._filling(fact, division_default)):
                 filled.add(fact.name)
         return filled
+
+    def _filling(self, fact: facts.Fact, division_default: str) -> str:
+        if (key := (fact.name, division_default)) not in self._fillings:
+            rows = fact.over(self.kept, "select subject from subjects", division_default)
+            self._fillings[key] = f"insert into {fact.name} {rows}"
+        return self._fillings[key]
+
+    def rehearse(self, con: Connection, division_default: str) -> bool:
+        """Make plans that a small evaluation would else make while somebody waits, some at a time; whether any were.
+
+        Nothing is executed. Call again until there is nothing left to make.
+        """
+        expect(con, 0)
+        made = 0
+        for statement in self._statements(division_default):
+            made += keep(con, statement)
+            if made == PLANS_AT_ONCE:
+                break
+        return made > 0
+
+    def _statements(self, division_default: str) -> Iterator[str]:
+        yield from (_DUE, _TOUCHED, _UNSWEPT, self._decided, _about("verdict", "subject"))
+        filled = [fact for fact in self.facts if not fact.view]
+        yield from (self._filling(fact, division_default) for fact in filled)
+        yield from difference.statements(self.compiled.values(), self.book, self.traces)
+        for view in self.forwarded:
+            yield _about(view.published, view.of)
+            yield from view.statements()
+        tables = ("touched", "subjects", *(fact.name for fact in filled), *difference.SCRATCH)
+        yield from (f"truncate {table}" for table in tables)
 
     def _publish(self, con: Connection, stamp: Stamp, today: date) -> pl.DataFrame:
         ended, standing = difference.rules_changed(con)
         difference.find_causes(con, self.book, self.compiled, ended)
         difference.trace(con, self.book, standing, self.traces)
         difference.apply(con)
-        return outgoing(
-            con,
-            _CONDITION,
-            f"""
+        return outgoing(con, _CONDITION, self._decided, stamp, as_of=today)
+
+    @cached_property
+    def _decided(self) -> str:
+        """SQL of what is said of each change, with ``baseline``."""
+        return f"""
             select c.rule || ':' || c.subject || ':' || c.episode as condition_id,
                    if(c.stands, 'standing', 'ended') as state,
                    c.rule, c.rule_version, '{self.subject_kind}' as subject_kind, c.subject as subject_key, c.episode,
@@ -316,10 +352,7 @@ class Screening:
             left join ({difference.THRESHOLDS}) a using (rule, subject, episode)
             left join (values {self._rules_table}) r(rule, rule_class, kind, department, deadline_days) using (rule)
             where c.stood or c.stands
-            order by c.subject, c.stands, c.rule, c.episode""",
-            stamp,
-            as_of=today,
-        )
+            order by c.subject, c.stands, c.rule, c.episode"""
 
     @cached_property
     def _rules_table(self) -> str:
@@ -365,4 +398,8 @@ def _utc(at: datetime) -> datetime:
 
 def _speaks(con: Connection, table: str, of: str) -> bool:
     """Whether a table of what was said or published speaks of any of the ``subjects``."""
-    return count(con, f"select count(*) from {table} where {of} in (select subject from subjects)") > 0
+    return count(con, _about(table, of)) > 0
+
+
+def _about(table: str, of: str) -> str:
+    return f"select count(*) from {table} where {of} in (select subject from subjects)"

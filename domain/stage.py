@@ -76,6 +76,12 @@ class Stage(Protocol):
     def unswept(self, con: duckdb.DuckDBPyConnection) -> int:
         """Chunks of a sweep that are still to be evaluated; they are kept in the file."""
 
+    def rehearse(self, con: duckdb.DuckDBPyConnection, division_default: str) -> bool:
+        """Prepare, some at a time, what an evaluation would else prepare while somebody waits; whether any was left.
+
+        Outside a transaction; changes nothing in the file.
+        """
+
     def adopt(self, con: duckdb.DuckDBPyConnection, topic: str, frame: pl.DataFrame) -> None:
         """Replace what this partition has published on an output topic by what stands in Kafka.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import duckdb
 import pytest
 
-from domain.plans import SMALL, expect, forget, run
+from domain.plans import SMALL, expect, forget, keep, run
 
 EXTREMES = "insert into t values (null, null), (-2147483648, 5), (2147483647, 6)"
 QUESTIONS = (
@@ -78,7 +78,7 @@ def test_other_statements_keep_their_optimizer(con: duckdb.DuckDBPyConnection) -
 
 
 def test_plans_are_made_anew_at_different_times(con: duckdb.DuckDBPyConnection) -> None:
-    """A cycle that planned everything anew would be slow; each plan is nevertheless of the last 256 uses."""
+    """A cycle that planned everything anew would be slow; each plan is nevertheless of the last uses, ever more."""
     made: dict[str, list[int]] = {}
 
     class Watched:
@@ -88,13 +88,41 @@ def test_plans_are_made_anew_at_different_times(con: duckdb.DuckDBPyConnection) 
             return con.execute(sql)
 
     watched: Any = Watched()
-    for cycle in range(600):  # noqa: B007 - the watched connection notes it
+    for cycle in range(1_000):  # noqa: B007 - the watched connection notes it
         for number in range(40):
             run(watched, f"select {number}")
     assert len(made) == 40
     for cycles in made.values():
-        assert cycles[0] == 0
-        assert all(128 < later - earlier <= 256 for earlier, later in pairwise(cycles))
-        assert 600 - cycles[-1] <= 256
+        first, second, third, *_ = [*cycles, 1_000, 1_000]
+        assert first == 0
+        assert 128 < second - first <= 256
+        assert 256 < third - second <= 512
     again = Counter(cycle for cycles in made.values() for cycle in cycles[1:])
     assert max(again.values()) <= 10
+
+
+def test_a_plan_kept_ahead_is_the_one_that_is_used(con: duckdb.DuckDBPyConnection) -> None:
+    assert keep(con, "select count(*) from t")
+    assert not keep(con, "select count(*) from t")
+    con.execute("insert into t values (1, 1)")
+    assert run(con, "select count(*) from t").fetchall() == [(1,)]
+    assert con.execute("select count(*) from duckdb_prepared_statements()").fetchall() == [(1,)]
+    forget(con)
+    assert keep(con, "select count(*) from t")
+
+
+def test_a_list_of_values_is_given_without_looking_for_pandas(con: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB asks for pandas at every value; each time the whole path would be searched for it."""
+    searched: list[str] = []
+
+    class Behind:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> None:
+            searched.append(name)
+
+    sys.meta_path.insert(1, Behind)  # type: ignore[arg-type]
+    try:
+        assert con.execute("select len(?::varchar[])", [["a", "b"]]).fetchall() == [(2,)]
+    finally:
+        sys.meta_path.remove(Behind)  # type: ignore[arg-type]
+    assert "pandas" not in searched

@@ -156,3 +156,27 @@ def test_what_ends_by_its_records_does_not_blame_the_law(trial: Trial) -> None:
     assert decide(trial, stage, everybody=True) == PEOPLE  # other thresholds, so said again
     trial.give("medical.settlement", bill("b-p0", 100, person="p0", version=2))
     assert decide(trial, stage) == ["p0 corrected"]
+
+
+def test_what_an_evaluation_executes_was_rehearsed(trial: Trial) -> None:
+    """Plans are made while nobody waits, some at a time: beginnings, content, causes and ends need none anew."""
+    stage, con = trial.stages[0], trial.connections[0]
+    trial.tick(TODAY)
+    decide(trial)
+    times = 0
+    while stage.rehearse(con, ""):
+        times += 1
+    assert times > 1
+    made = plans(con)
+    trial.give("civil.roster", entry("e-new", person="new"))
+    trial.give("medical.settlement", bill("b-new", 250_000, person="new"))
+    assert decide(trial, chunks=0) == ["new"]
+    trial.give("medical.settlement", bill("r-new", -250_000, person="new"))
+    assert decide(trial, chunks=0) == ["new corrected"]
+    assert plans(con) == made
+    assert not stage.rehearse(con, "")
+
+
+def plans(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Texts of the plans that are kept."""
+    return sorted(str(text) for (text,) in con.execute("select statement from duckdb_prepared_statements()").fetchall())
