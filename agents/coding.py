@@ -1,4 +1,8 @@
-"""From slices to the stage's frames, from its decisions to messages; what cannot be read is sealed away."""
+"""From slices to the stage's frames, from its decisions to messages; what cannot be read is sealed away.
+
+Column by column where a query of Polars' would hand over to its pool of threads: on a busy machine a small
+slice waits longer for that thread to come on than its work takes (docs/adr/0017).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from agents.slices import Slice
@@ -77,10 +82,13 @@ class Coder:
             key=load.key_fields(batch.name),
             max_bytes=self._settings.message_max_bytes if foreign else HUB_MAX_BYTES,
         )
-        frame = decoded.frame.with_columns(
-            pl.lit(int(batch.live), pl.Int8).alias("_lane"),
-            pl.lit(batch.partition, pl.Int32).alias("_partition"),
-            offsets.gather(decoded.index).alias("_offset"),
+        count = decoded.frame.height
+        frame = decoded.frame.hstack(
+            [
+                pl.Series("_lane", np.full(count, batch.live, np.int8)),
+                pl.Series("_partition", np.full(count, batch.partition, np.int32)),
+                offsets.gather(decoded.index).alias("_offset"),
+            ]
         )
         unread = [self._quarantine(batch, b, keys[b.index], values[b.index], offsets[b.index]) for b in decoded.bad]
         return frame, unread
@@ -104,7 +112,7 @@ class Coder:
             return []
         wanted = load.of_topic(topic)
         values = encode_frame(
-            wanted, frame.select(n for n in wanted.dtypes if n in frame.columns), self._registry.id_of(topic)
+            wanted, frame[[n for n in wanted.dtypes if n in frame.columns]], self._registry.id_of(topic)
         )
         keys = _joined(frame, load.key_fields(topic))
         by = of(topic).partition_by
@@ -173,22 +181,19 @@ def accepted(frame: pl.DataFrame, where: str, seen: Mapping[tuple[str, str, int]
     if not frame.height:
         return frame, {}
     first = load.key_fields(where.rsplit("-", 1)[0])[0]
-    mark = pl.col(first).str.starts_with(OWNER_MARK)
-    epoch = pl.col("epoch")
+    mark = frame[first].str.starts_with(OWNER_MARK).to_numpy()
+    epoch = frame["epoch"].to_numpy()
     if "state" in frame.columns:
-        epoch = pl.when(mark).then(pl.col("_offset")).otherwise(epoch)
-    owner = ["stage", "state_partition"]
-    known = pl.DataFrame(
-        [(s, p, e) for (w, s, p), e in seen.items() if w == where],
-        schema={"stage": pl.String, "state_partition": pl.Int32, "_known": pl.Int64},
-        orient="row",
-    )
-    so_far = pl.max_horizontal(pl.col("epoch").cum_max().over(owner), pl.col("_known").fill_null(-1))
-    told = (
-        frame.with_columns(epoch.alias("epoch"), mark.alias("_mark"))
-        .join(known, on=owner, how="left", maintain_order="left")
-        .with_columns(so_far.alias("_greatest"))
-    )
-    greatest = told.group_by(owner).agg(pl.col("_greatest").max()).rows()
-    kept = told.filter((pl.col("epoch") >= pl.col("_greatest")) & ~pl.col("_mark"))
-    return kept.select(frame.columns), {(where, s, p): e for s, p, e in greatest}
+        epoch = np.where(mark, frame["_offset"].to_numpy(), epoch)
+    stages, partitions = frame["stage"], frame["state_partition"].to_numpy()
+    kept = ~mark
+    greatest: Epochs = {}
+    for stage in stages.unique().to_list():
+        decided = (stages == stage).to_numpy()
+        for partition in np.unique(partitions[decided]).tolist():
+            own = decided & (partitions == partition)
+            owner = (where, stage, partition)
+            so_far = np.maximum(np.maximum.accumulate(epoch[own]), seen.get(owner, -1))
+            kept[own] &= epoch[own] >= so_far
+            greatest[owner] = int(so_far[-1])
+    return frame if kept.all() else frame.filter(pl.Series(kept)), greatest

@@ -43,7 +43,7 @@ class Columns:
         where = pl.Series("_offset", [offsets[i] for i in decoded.index.tolist()], dtype=pl.Int64)
         for bad in decoded.bad:
             log.error("%s, offset %d: %s (%s)", topic, offsets[bad.index], bad.reason, bad.detail)
-        return decoded.frame.with_columns(where), decoded.bad
+        return decoded.frame.hstack([where]), decoded.bad
 
     @staticmethod
     def empty(topic: str) -> pl.DataFrame:
@@ -53,12 +53,17 @@ class Columns:
 
 def instants(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with every instant as ms since 1970, also inside lists of records."""
-    columns = [pl.col(n).cast(pl.Int64) for n, t in frame.schema.items() if _instant(t)]
-    for name, dtype in frame.schema.items():
-        if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-            inner = [pl.field(f.name).cast(pl.Int64) for f in dtype.inner.fields if _instant(f.dtype)]
-            columns.append(pl.col(name).list.eval(pl.element().struct.with_fields(inner)))
-    return frame.with_columns(columns)
+    return pl.DataFrame([_as_number(column) for column in frame])
+
+
+def _as_number(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if _instant(dtype):
+        return column.cast(pl.Int64)
+    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+        inner = [pl.field(f.name).cast(pl.Int64) for f in dtype.inner.fields if _instant(f.dtype)]
+        return column.list.eval(pl.element().struct.with_fields(inner))
+    return column
 
 
 def _instant(dtype: object) -> bool:

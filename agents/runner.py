@@ -37,6 +37,8 @@ LIVE_S = 1.0
 TICK, HEARTBEAT = CONTROL
 IDLE_CHUNKS = 5
 """Chunks of a sweep in one cycle where nobody waits: whoever comes then waits for no more."""
+FIRST_CHUNKS = 25
+"""… and while the first load lasts: no live record has come yet, and large portions cost less."""
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
 ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 3.0
@@ -282,6 +284,9 @@ class Runner:
         if not self._unswept or not self._ticks_read():
             return 0
         if not self._live:
+            assert self._state is not None  # noqa: S101 - acquired
+            if not self._state.flag("live"):
+                return FIRST_CHUNKS
             return 1 if time.monotonic() - self._runtime.last_live < LIVE_S else IDLE_CHUNKS
         self._turn_sweep = not self._turn_sweep
         return int(self._turn_sweep)
@@ -359,6 +364,8 @@ class Runner:
         state = self._state
         assert state is not None  # noqa: S101 - acquired
         await self._work(state.tidy)
+        if await self._work(self._runtime.stage.rehearse, state.con, self._runtime.settings.region):
+            self._wake.set()
         unknown = getattr(self._runtime.stage, "unknown", None)
         if unknown is not None and time.monotonic() > self._unknown_at:
             self.figures.unknown = await self._work(unknown, state.con)

@@ -7,7 +7,7 @@ here and not by Faust, whose gap arithmetic is wrong for one message a slice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,31 @@ class Slice:
             self.last_ms,
             self.hole and low == 0,
         )
+
+
+def joined(parts: Iterable[Slice]) -> Iterator[Slice]:
+    """The same records in fewer slices: those of one partition that follow on each other as one."""
+    whole: Slice | None = None
+    for part in parts:
+        if whole is not None and (whole.topic, whole.partition, whole.next) == (part.topic, part.partition, part.start):
+            whole = Slice(
+                whole.topic,
+                whole.partition,
+                whole.start,
+                part.next,
+                [*whole.offsets, *part.offsets],
+                whole.keys + part.keys,
+                whole.values + part.values,
+                whole.first_ms,
+                part.last_ms,
+                whole.hole,
+            )
+            continue
+        if whole is not None:
+            yield whole
+        whole = part
+    if whole is not None:
+        yield whole
 
 
 def _while_below(offsets: Sequence[int], position: int) -> Iterator[int]:

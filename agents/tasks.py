@@ -39,6 +39,8 @@ log = logging.getLogger("doudi.tasks")
 
 CASES = "hub.case"
 _BATCH = 500
+_GATHER_S = 0.2
+"""A transaction costs Kafka much more than what is in it: tasks of a moment go out together."""
 _PATIENCE_MS = 3000
 """How long after an event a task waits for the identity, which comes by another topic."""
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
@@ -223,7 +225,8 @@ class TaskThread:
             agent = TaskAgent(self._settings)
             agent.start()
             while not self._stopping.is_set():
-                agent.step()
+                if agent.step():
+                    self._stopping.wait(_GATHER_S)
             agent.close()
         except KafkaException as error:
             # Nothing is lost: the next start begins behind the last transaction that was committed.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from agents.casework.store import COMMANDS, CONDITIONS, CaseStore, Epochs, Event, case_of
@@ -103,10 +104,11 @@ class Casework:
 
 def epochs_of(frame: pl.DataFrame, epochs: Epochs) -> None:
     """Take the greatest epoch of each owner from decoded records of hub.condition."""
-    epoch = pl.when(pl.col("state") == OWNER).then("_offset").otherwise("epoch")
-    owners = frame.select("stage", "state_partition", epoch=epoch)
-    for stage, partition, seen in owners.unique().rows():
-        epochs[stage, partition] = max(epochs.get((stage, partition), -1), seen)
+    opens = (frame["state"] == OWNER).to_numpy()
+    seen = np.where(opens, frame["_offset"].to_numpy(), frame["epoch"].to_numpy()).tolist()
+    owners = zip(frame["stage"].to_list(), frame["state_partition"].to_list(), seen, strict=True)
+    for stage, partition, epoch in set(owners):
+        epochs[stage, partition] = max(epochs.get((stage, partition), -1), epoch)
 
 
 class Rebuild:
@@ -157,7 +159,7 @@ def _rows(frame: pl.DataFrame | None, *names: Any) -> Iterator[dict[str, Any]]:
     if frame is None or frame.is_empty():
         return iter(())
     columns: list[str] = [*names[0], *names[1:], "_offset"]
-    return instants(frame).select(columns).iter_rows(named=True)
+    return instants(frame[columns]).iter_rows(named=True)
 
 
 def _behind(frame: pl.DataFrame | None, position: int) -> int:

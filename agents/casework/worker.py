@@ -107,8 +107,8 @@ class Worker:
 
     def _follow(self, conditions: pl.DataFrame) -> None:
         """A version of a rule that was not met before may have come into force since the start."""
-        said = conditions.filter(pl.col("rule") != "").select("rule", "rule_version").unique()
-        law = self._lawbook.known(said.rows())
+        said = set(zip(conditions["rule"].to_list(), conditions["rule_version"].to_list(), strict=True))
+        law = self._lawbook.known([(rule, version) for rule, version in said if rule])
         if law is not self._law:
             self._law = law
             self._policy = self.casework.policy = replace(self._policy, closes=closings(law))

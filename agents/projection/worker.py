@@ -15,14 +15,18 @@ from agents.app import build, die, logical, run
 from agents.columns import Columns
 from agents.gauge import Gauge
 from agents.projection.projector import TOPICS, Moved, Projector
-from agents.slices import Slice
-from agents.tasks import TaskThread
+from agents.slices import Slice, joined
+from agents.tasks import CASES, TaskThread
 from wire.reading import read_all
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.settings import Settings
 
 log = logging.getLogger("doudi.projection")
+
+GATHER_S = 0.25
+"""For so long what comes by other topics than cases is gathered: a slice costs the same with one record as with many,
+and identities are on their way long before the alert that needs them."""
 
 Handed = tuple[Slice, Callable[[], None]]
 
@@ -64,7 +68,7 @@ class Views:
                 log.warning("%s-%d: %s", topic, part.partition, moved)
                 continue
             break
-        if topic == "hub.case":
+        if topic == CASES:
             self.gauge.figures.more.update(delay_ms=_now() - part.last_ms, stale_epoch=self.projector.refused)
         self.gauge.slice(len(part), 0, part.last_ms, began)
 
@@ -111,15 +115,21 @@ def serve(settings: Settings) -> NoReturn:
 
     async def work(queue: asyncio.Queue[Handed]) -> None:
         while True:
-            part, done = await queue.get()
-            try:
-                await asyncio.to_thread(views.apply, part)
-            except Exception as error:
-                die(
-                    error,
-                    f"projection, {part.topic}-{part.partition}, offsets {part.start} to {part.next - 1}",
-                )
-            done()
+            handed = [await queue.get()]
+            while not queue.empty():
+                handed.append(queue.get_nowait())
+            for part in joined(part for part, _ in handed):
+                try:
+                    await asyncio.to_thread(views.apply, part)
+                except Exception as error:
+                    die(
+                        error,
+                        f"projection, {part.topic}-{part.partition}, offsets {part.start} to {part.next - 1}",
+                    )
+            for _, done in handed:
+                done()
+            if logical(settings, handed[0][0].topic) != CASES:
+                await asyncio.sleep(GATHER_S)
 
     async def handle(part: Slice, done: Callable[[], None]) -> None:
         if part.topic not in queues:
@@ -132,12 +142,12 @@ def serve(settings: Settings) -> NoReturn:
             return {tp: views.projector.position(logical(settings, tp.topic), tp.partition) for tp in assigned}
 
         views.gauge.start()
-        if any(logical(settings, tp.topic) == "hub.case" for tp in assigned):
+        if any(logical(settings, tp.topic) == CASES for tp in assigned):
             await asyncio.to_thread(tasks.start)
         return await asyncio.to_thread(ask)
 
     async def revoked(lost: frozenset[TP]) -> None:
-        if any(logical(settings, tp.topic) == "hub.case" for tp in lost):
+        if any(logical(settings, tp.topic) == CASES for tp in lost):
             await asyncio.to_thread(tasks.stop)
 
     async def stop() -> None:

@@ -113,6 +113,9 @@ class ToyStage:
         rows = [member(p, total, stamp) for p, total, _, _ in changed.rows()]
         return pl.DataFrame(rows, schema=load.of_topic("hub.member").dtypes)
 
+    def rehearse(self, con: duckdb.DuckDBPyConnection, division_default: str) -> bool:
+        return False
+
     def unswept(self, con: duckdb.DuckDBPyConnection) -> int:
         left: int = con.execute("SELECT count(*) FROM unswept").fetchall()[0][0]
         return -(-left // CHUNK)

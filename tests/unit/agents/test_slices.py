@@ -9,7 +9,7 @@ from aiokafka.errors import CorruptRecordException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.slices import Ledger, Slice, unpack
+from agents.slices import Ledger, Slice, joined, unpack
 
 
 def slice_of(start: int, end: int, offsets: list[int] | None = None) -> Slice:
@@ -146,3 +146,19 @@ def test_repeated_records_are_dropped_and_lost_ones_asked_again() -> None:
     again = ledger.accept(late)  # the log itself begins later
     assert again is not None
     assert again.hole
+
+
+def test_slices_that_follow_on_each_other_become_one() -> None:
+    parts = [slice_of(0, 3), slice_of(3, 5, [3]), slice_of(9, 10), slice_of(10, 12)]
+    first, second = joined(iter(parts))
+    assert (first.start, first.next, list(first.offsets)) == (0, 5, [0, 1, 2, 3])
+    assert first.values == [b"v0", b"v1", b"v2", b"v3"]
+    assert (second.start, second.next, list(second.offsets)) == (9, 12, [9, 10, 11])
+    assert [len(part) for part in parts] == [3, 1, 1, 2]  # what was handed in is as it was
+    assert list(joined([])) == []
+
+
+def test_slices_of_other_partitions_are_not_joined() -> None:
+    other = slice_of(3, 5)
+    other.partition = 1
+    assert [p.next for p in joined([slice_of(0, 3), other])] == [3, 5]
