@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
@@ -116,6 +117,9 @@ def _moments(texts: pl.Series) -> pl.Series:
     usual = texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", strict=False, time_unit="us")
     if usual.null_count() == texts.null_count():
         return usual.dt.convert_time_zone("UTC")
+    local = texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
+    if local.null_count() == texts.null_count():
+        return (local - timedelta(hours=LOCAL_HOURS)).dt.replace_time_zone("UTC")
     return pl.select(_any_moment(pl.lit(texts))).to_series()
 
 
