@@ -93,8 +93,10 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
     def worker(stage: str, title: str) -> Program:
         return Program(settings, ports, f"worker-{stage}", title, "worker", stage)
 
+    persons = worker("persons", "Screening of persons")
+    persons.favour = NARROW
     return [
-        worker("persons", "Screening of persons"),
+        persons,
         worker("households", "Screening of households"),
         worker("casework", "Casework"),
         worker("projection", "Projection"),
@@ -104,6 +106,8 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
     ]
 
 
+NARROW = -10
+"""The persons' worker comes first: every record passes through it, and it alone may need a whole processor."""
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mmap_threshold=67108864:"
     "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=16777216",

@@ -50,6 +50,8 @@ class Component(ABC):
     """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
     boot_s: float = 60.0
     stop_s: float = 20.0
+    favour: int = 0
+    """Nice value of its session among all; below zero it comes first, where the supervisor has the right to say so."""
 
     def __init__(self, home: Path, ports: Ports) -> None:
         self.home = home.absolute()
@@ -155,6 +157,8 @@ class Process:
                 start_new_session=True,
             )
         self.pid = self._child.pid
+        if c.favour:
+            favour(self.pid, c.favour)
         self.started = psutil.Process(self.pid).create_time() if psutil.pid_exists(self.pid) else time.time()
         self.set("starting")
 
@@ -240,6 +244,16 @@ class Process:
                 return
             except TimeoutError:
                 log.warning("%s: still there %.0f s after %s", self.component.name, patience, sent.name)
+
+
+def favour(pid: int, nice: int) -> None:
+    """Share processors with a process's session as if it had this nice value; nothing where that may not be said.
+
+    Linux shares them among sessions first (autogroup), and each component is a session: a nice value of the process
+    itself would only count within it.
+    """
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def usable(folder: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from doudi.embedded import runfile
 from doudi.embedded.errors import AlreadyRunning, ComponentFailed, FolderUnusable
 from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component, telling
+from doudi.embedded.process import Component, favour, telling
 from doudi.embedded.supervisor import Supervisor
 
 SERVE = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(60)"
@@ -189,3 +189,23 @@ def test_a_failure_tells_the_cause_that_later_lines_push_out() -> None:
     assert shown[0] == "t ERROR the port is taken"
     assert shown[1:] == lines[-8:]
     assert telling(lines[-8:]) == lines[-8:]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists() or os.geteuid() != 0, reason="root alone may favour a session"
+)
+def test_a_favoured_component_comes_first(tmp_path: Path) -> None:
+    first, plain = Toy(tmp_path, "first"), Toy(tmp_path, "plain")
+    first.favour = -7
+    shares: dict[str, str] = {}
+
+    def look(boss: Supervisor) -> None:
+        for process in boss.processes:
+            shares[process.component.name] = Path(f"/proc/{process.pid}/autogroup").read_text().split()[-1]
+
+    supervise(tmp_path, [first, plain], look)
+    assert shares == {"first": "-7", "plain": "0"}
+
+
+def test_who_may_not_favour_is_not_stopped_by_it() -> None:
+    favour(2**22 + 1, -7)  # no such process: refused as without the right
