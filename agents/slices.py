@@ -80,27 +80,35 @@ class Slice:
 
 def joined(parts: Iterable[Slice]) -> Iterator[Slice]:
     """The same records in fewer slices: those of one partition that follow on each other as one."""
-    whole: Slice | None = None
+    row: list[Slice] = []
     for part in parts:
-        if whole is not None and (whole.topic, whole.partition, whole.next) == (part.topic, part.partition, part.start):
-            whole = Slice(
-                whole.topic,
-                whole.partition,
-                whole.start,
-                part.next,
-                [*whole.offsets, *part.offsets],
-                whole.keys + part.keys,
-                whole.values + part.values,
-                whole.first_ms,
-                part.last_ms,
-                whole.hole,
-            )
-            continue
-        if whole is not None:
-            yield whole
-        whole = part
-    if whole is not None:
-        yield whole
+        if row and (row[-1].topic, row[-1].partition, row[-1].next) != (part.topic, part.partition, part.start):
+            yield _one(row)
+            row = []
+        row.append(part)
+    if row:
+        yield _one(row)
+
+
+def _one(row: Sequence[Slice]) -> Slice:
+    first, last = row[0], row[-1]
+    if first is last:
+        return first
+    offsets = [offset for part in row for offset in part.offsets]
+    keys = [key for part in row for key in part.keys]
+    values = [value for part in row for value in part.values]
+    return Slice(
+        first.topic,
+        first.partition,
+        first.start,
+        last.next,
+        offsets,
+        keys,
+        values,
+        first.first_ms,
+        last.last_ms,
+        first.hole,
+    )
 
 
 def _while_below(offsets: Sequence[int], position: int) -> Iterator[int]:

@@ -108,11 +108,14 @@ class _Stream:
 
 def stream(frame: pl.DataFrame) -> object:
     """A frame for DuckDB, named in FROM by the variable that holds it; times without their zone, which is UTC."""
-    return _Stream(pl.DataFrame([_zoneless(column) for column in frame]))
+    return _Stream(zoneless(frame))
 
 
-def _zoneless(column: pl.Series) -> pl.Series:
-    return column.cast(pl.Datetime(column.dtype.time_unit)) if isinstance(column.dtype, pl.Datetime) else column
+def zoneless(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its times (UTC) as DuckDB keeps them: without a zone."""
+    return pl.DataFrame(
+        [c.cast(pl.Datetime(c.dtype.time_unit)) if isinstance(c.dtype, pl.Datetime) else c for c in frame]
+    )
 
 
 def columns_of(topic: str) -> dict[str, str]:

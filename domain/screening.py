@@ -13,13 +13,12 @@ from functools import cached_property, reduce
 
 import duckdb
 import polars as pl
-from polars import selectors as cs
 
 from domain import difference, facts
 from domain.compile import Compiled, compiled
 from domain.forward import MEMBERS, RELATIONS, Forwarded
 from domain.plans import count, expect, forget, keep, run
-from domain.records import Kept, outgoing, stream
+from domain.records import Kept, outgoing, stream, zoneless
 from domain.rules import RuleBook
 from domain.stage import Stamp
 from schemas.load import of_topic
@@ -365,7 +364,7 @@ class Screening:
 
     def adopt(self, con: Connection, topic: str, frame: pl.DataFrame) -> None:
         """Replace what this partition has published on a topic by what stands in Kafka."""
-        con.register("_adopted", frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
+        con.register("_adopted", zoneless(frame))
         try:
             if topic == _CONDITION:
                 difference.adopt(con)
