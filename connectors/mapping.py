@@ -83,8 +83,8 @@ class Mapping:
 
 
 _STRIPPED = pl.all().str.strip_chars()
-_CLEAN = pl.when(_STRIPPED != "").then(_STRIPPED)
-"""Without surrounding space; empty text is null."""
+_FILLED = pl.when(pl.all() != "").then(pl.all())
+"""After it: empty text is null."""
 _UPDATED, _FIELDS = "_updated", "_fields"
 
 
@@ -95,17 +95,37 @@ def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, del
     wrong, null if nothing), ``_fields`` (all fields and the division as one text, to tell whether they
     changed) and ``_<part>`` for each part of the identity.
     """
-    moments, columns, fields = _expressions(mapping, key, updated_at, deleted)
-    return raw.with_columns(_CLEAN).with_columns(moments).select(columns).with_columns(fields)
+    values, columns, fields = _expressions(mapping, key, updated_at, deleted)
+    clean = raw.with_columns(_STRIPPED).with_columns(_FILLED)
+    return clean.with_columns(values).select(columns).with_columns(fields)
 
 
 @cache
-def _expressions(mapping: Mapping, key: str, updated_at: str, deleted: str) -> tuple[pl.Expr, list[pl.Expr], pl.Expr]:
+def _expressions(
+    mapping: Mapping, key: str, updated_at: str, deleted: str
+) -> tuple[list[pl.Expr], list[pl.Expr], pl.Expr]:
     """What `apply` does in turn, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
+    parts = dict.fromkeys(_parts(mapping))
+    values = [moments.alias(_UPDATED), *(p.value.alias(_value(p)) for p in parts)]
     texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]
     fields = pl.concat_str(texts, separator="\x1f")
-    return moments.alias(_UPDATED), _columns(mapping, key, deleted), fields.alias(_FIELDS)
+    return values, _columns(mapping, key, deleted), fields.alias(_FIELDS)
+
+
+def _parts(mapping: Mapping) -> list[Field]:
+    return [*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))]
+
+
+def _value(part: Field) -> str:
+    """The column with a part's values, until they have their names."""
+    return f"\x00{id(part)}"
+
+
+def _bad(part: Field) -> pl.Expr | None:
+    if part.strict:
+        return pl.col(part.columns[0]).is_not_null() & pl.col(_value(part)).is_null()
+    return part.bad
 
 
 def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
@@ -115,9 +135,11 @@ def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
         flag = pl.col(deleted).str.to_lowercase().is_in(["t", "true", "1", "y"]).fill_null(False)
     if mapping.deleted is not None:
         flag = flag | mapping.deleted.value.fill_null(False)
-    happened = mapping.occurred_at.value if mapping.occurred_at else moments.dt.cast_time_unit("ms")
-    parts = [*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))]
-    problems = [pl.when(p.bad).then(pl.lit(p.says)) for p in parts if p.bad is not None]
+    changed = moments.dt.cast_time_unit("ms")
+    happened = pl.col(_value(mapping.occurred_at)) if mapping.occurred_at else changed
+    problems = [
+        pl.when(bad).then(pl.lit(p.says)) for p in dict.fromkeys(_parts(mapping)) if (bad := _bad(p)) is not None
+    ]
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
     return [
         pl.col(key).fill_null("").alias("_key"),
@@ -125,9 +147,7 @@ def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
         flag.alias("_deleted"),
         pl.coalesce(problems).alias("_problem"),
         *[pl.col(c).alias(f"_{part}") for part, c in mapping.identity.columns().items()],
-        mapping.division.value.alias("division"),
-        pl.coalesce(happened, moments.dt.cast_time_unit("ms"), pl.lit(0).cast(pl.Datetime("ms", "UTC"))).alias(
-            "occurred_at"
-        ),
-        *[f.value.alias(name) for name, f in mapping.fields.items()],
+        pl.col(_value(mapping.division)).alias("division"),
+        pl.coalesce(happened, changed, pl.lit(0).cast(pl.Datetime("ms", "UTC"))).alias("occurred_at"),
+        *[pl.col(_value(f)).alias(name) for name, f in mapping.fields.items()],
     ]
