@@ -23,7 +23,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from bench import kills, latency, trying
 from bench.data import Load, roster, settlements
 from bench.load import day, prepare, publish
-from doudi.embedded.hub import environment
+from doudi.embedded.hub import program_environment
 from doudi.embedded.running import running
 from wire.kafka import admin
 from wire.settings import Settings
@@ -165,7 +165,7 @@ def _child(settings: Settings, module: str, *arguments: object) -> Figures:
         text=True,
         check=False,
         timeout=600,
-        env={**os.environ, **environment(settings)},
+        env={**os.environ, **program_environment(settings)},
     )
     line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), "")
     if not line:

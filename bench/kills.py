@@ -25,7 +25,7 @@ from doudi.demo.compare import Comparison
 from doudi.demo.errors import NotQuiet
 from doudi.demo.run import Demo, Options, Session
 from doudi.embedded import runfile
-from doudi.embedded.hub import environment
+from doudi.embedded.hub import program_environment
 from wire.settings import Settings
 
 Say = Callable[[str], None]
@@ -175,7 +175,7 @@ def _second(demo: Demo, point: str, count: int) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, **environment(demo.settings), "DOUDI_FAULT": f"{point}:{count}"},
+        env={**os.environ, **program_environment(demo.settings), "DOUDI_FAULT": f"{point}:{count}"},
     )
     try:
         child.wait(JOIN_S)
@@ -194,7 +194,7 @@ def _sleep(demo: Demo, pause: float) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, **environment(demo.settings)},
+        env={**os.environ, **program_environment(demo.settings)},
     )
     try:
         time.sleep(demo.settings.session_timeout_s / 2)

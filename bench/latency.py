@@ -16,7 +16,7 @@ import numpy as np
 from bench.data import Load, person_key, roster, settlements
 from bench.load import day, prepare, publish
 from doudi.demo.observe import Hub, Observer
-from doudi.embedded.hub import environment
+from doudi.embedded.hub import program_environment
 from schemas.codec import encode
 from schemas.load import of_topic
 from wire.kafka import Publisher
@@ -39,7 +39,7 @@ def workers(settings: Settings) -> Iterator[None]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=environment(settings) | _inherited(),
+            env=program_environment(settings) | _inherited(),
         )
         for stage in STAGES
     ]

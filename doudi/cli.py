@@ -9,10 +9,14 @@ import logging
 import sys
 from typing import Any
 
-import typer
-from pydantic import ValidationError
+from wire import memory
 
-from wire.settings import Settings
+memory.seldom()
+
+import typer  # noqa: E402 - what comes is imported without looking for cycles
+from pydantic import ValidationError  # noqa: E402
+
+from wire.settings import Settings  # noqa: E402
 
 MODULES = ("stack", "run", "connect", "demo", "screen", "roster", "rules", "ask", "outcomes", "keys")
 """Modules of doudi/commands, in the order of `doudi --help`. They import what is heavy only when a command

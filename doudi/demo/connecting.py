@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -17,15 +18,16 @@ import yaml
 from connectors import catalogue
 from doudi.demo.databases import DATABASES, Departments
 from doudi.embedded.errors import ComponentFailed
-from doudi.embedded.hub import environment
+from doudi.embedded.hub import program_environment
 from doudi.embedded.process import GUARD, tail
 from wire.rediskeys import RedisKeys
 from wire.settings import Settings
 
-SWEEP_S, OVERLAP_S = 3.0, 10.0
+SWEEP_S, OVERLAP_S = 1.5, 6.0
 """How often late commits are looked for, and how far back."""
-POLL_S = 0.25
-"""How often new rows are looked for, at most; a feed may look less often by itself."""
+POLL_S = 0.37
+"""How often new rows are looked for: as often as screening decides. A feed that looks less often does so at every
+second, third … of these looks."""
 PROCESSES = {
     "civil": ("civil",),
     "disability": ("disability",),
@@ -98,7 +100,7 @@ class Connectors:
                     stdout=out,
                     stderr=out,
                     start_new_session=True,
-                    env={**os.environ, **environment(self._settings), "PYTHONPATH": _search()},
+                    env={**os.environ, **program_environment(self._settings), "PYTHONPATH": _search()},
                 )
 
     def stop(self) -> None:
@@ -128,7 +130,8 @@ class Connectors:
         shipped = catalogue.load(department)
         feeds = []
         for feed in shipped.feeds:
-            given: dict[str, Any] = {"source": feed.source, "poll_seconds": max(POLL_S, feed.poll_seconds)}
+            poll = POLL_S * math.ceil(feed.poll_seconds / POLL_S)
+            given: dict[str, Any] = {"source": feed.source, "poll_seconds": poll}
             if feed.kind == "files":
                 given["folder"] = str(self._departments.drop)
             else:
