@@ -21,6 +21,7 @@ from agents.errors import NotOwner
 from agents.metrics import Figures
 from agents.opening import Place, attempt, remove_older
 from agents.ownership import Acquired
+from agents.pace import Pace
 from agents.slices import Slice
 from agents.state import PartitionState
 from agents.transport import BACKLOG, now
@@ -72,7 +73,8 @@ class Runner:
         self._wake = asyncio.Event()
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
         self._unknown_at = 0.0
-        self._cycled = 0.0
+        departments = any(of(topic).lanes for topic in runtime.stage.inputs)
+        self.pace = Pace(runtime.settings.gather_ms, departments=departments)
         self._task = asyncio.create_task(self._run())
 
     @property
@@ -233,7 +235,9 @@ class Runner:
                 continue
             await self._gather()
             if taken := self._next():
-                self._cycled = time.monotonic()
+                if any(part.topic not in CONTROL for part, _ in taken):  # for the others nobody waits
+                    self.pace.begin()
+                    self._runtime.paced()
                 await self._cycle(taken, chunks=0)
             elif time.monotonic() > self._snapshot_at:
                 await self._snapshot()
@@ -249,16 +253,13 @@ class Runner:
         self._wake.clear()
 
     async def _gather(self) -> None:
-        """A cycle of one record costs nearly as much as one of a hundred: let those of a moment come together.
-
-        The first record after a pause never waits.
-        """
+        """Let the records of a moment come together. The first one after a pause never waits."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._cycled + BACKLOG_GATHER_S - time.monotonic()):
+            async with asyncio.timeout(self.pace.began + BACKLOG_GATHER_S - time.monotonic()):
                 while self._owned and not self._live and 0 < _records(self._backlog) < ENOUGH_BACKLOG:
                     await self._wake.wait()
                     self._wake.clear()
-        wait = self._cycled + self._runtime.settings.gather_ms / 1000 - time.monotonic()
+        wait = self.pace.decides_at - time.monotonic()
         if wait > 0 and 0 < _records(self._live) < ENOUGH:
             await asyncio.sleep(wait)
 

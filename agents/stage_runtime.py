@@ -70,6 +70,10 @@ class Runtime:
             on_stop=self._stop,
         )
 
+    def paced(self) -> None:
+        """A runner begins a cycle: until the first can begin its next, the broker may collect."""
+        self.consumer.decides_at = min(runner.pace.decides_at for runner in self._runners.values())
+
     def bench(self) -> ThreadPoolExecutor:
         """The one thread for all that a partition does, in turn."""
         return next(self._benches)

@@ -37,6 +37,13 @@ Handed = tuple[Slice, Callable[[], None]]
 BACKLOG = ".backlog"
 BLOCKED_POLL_S = 0.02
 CRC_TRIES = 5
+PREFETCH_BACKOFF_S = 0.05
+"""So long a fetch waits for what the last one brought to be taken; what is not taken is left out of it."""
+FETCH_AHEAD_MS = 80
+"""The broker stops collecting so long before: what it then sends must have arrived, and one short fetch after it."""
+LONGEST_FETCH_MS = 1000
+LAST_FETCH_MS = 15
+"""Just before, the broker collects for a shorter time, so that the last fetch comes in time."""
 UNKNOWN_TOPIC_S = 0.2
 
 
@@ -47,6 +54,7 @@ class Options:
     The broker answers when there are ``fetch_enough_bytes``, at the latest after ``fetch_wait_ms``: an answer
     costs both sides the same for one record as for thousands. Where the records of a moment come as few
     messages, one byte is enough: each further stage that collected would add its wait to every alert.
+    Where the worker says when it decides next (``SliceConsumer.decides_at``), the broker collects until then.
     """
 
     topics: Mapping[str, int] = field(default_factory=dict)
@@ -55,7 +63,7 @@ class Options:
     slice_records: int = 100_000
     backlog_records: int = 20_000
     outstanding_slices: int = 512
-    fetch_wait_ms: int = 100
+    fetch_wait_ms: int = 400
     fetch_enough_bytes: int = 1
     partition_bytes: int = 2 << 20
     fetch_bytes: int = 32 << 20
@@ -71,6 +79,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     """aiokafka in its own thread, as Faust does it, with our fetch settings and our drain."""
 
     app: SliceApp
+    consumer: SliceConsumer
     last_heartbeat = 0.0
     _bad_checksums = 0
 
@@ -103,7 +112,15 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         """Start the consumer; a partition that waits for its worker must not delay the others' fetch."""
         await super().on_start()
         consumer = self._ensure_consumer()
-        consumer._fetcher._prefetch_backoff = 0.005
+        fetcher = consumer._fetcher
+        fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+        build = fetcher._get_actions_per_node
+
+        def patient(assignment: Any) -> Any:
+            fetcher._fetch_max_wait_ms = self.consumer.fetch_wait_ms()
+            return build(assignment)
+
+        fetcher._get_actions_per_node = patient
         coordinator = consumer._coordinator
         beat = coordinator._do_heartbeat
 
@@ -223,6 +240,8 @@ class SliceConsumer(driver.Consumer):
     """Hands out slices in the order of each log, without hole or repetition, from given positions."""
 
     app: SliceApp
+    decides_at = 0.0
+    """When what is fetched can be decided at the soonest (monotonic); told by the worker."""
     _thread: SliceThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -232,6 +251,13 @@ class SliceConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> SliceThread:
         return SliceThread(self, loop=self.loop, beacon=self.beacon)
+
+    def fetch_wait_ms(self) -> int:
+        """How long the broker may collect for the next fetch."""
+        usual, left = self.app.slices.fetch_wait_ms, int((self.decides_at - time.monotonic()) * 1000)
+        if left > FETCH_AHEAD_MS + usual:
+            return min(left - FETCH_AHEAD_MS, LONGEST_FETCH_MS)
+        return min(usual, max(left - LAST_FETCH_MS, LAST_FETCH_MS)) if left > 0 else usual
 
     @property
     def last_heartbeat(self) -> float:

@@ -48,7 +48,7 @@ class Feed(_Strict):
     allow_mass_delete: bool = Field(False, description="Publish deletes even if a large part vanished at once")
     epoch: int = Field(1, ge=1, description="Raise when the feed is set up anew, so that its versions win")
     covers: tuple[Coverage, ...] = ()
-    poll_seconds: float = Field(0.1, gt=0, description="Pause between two looks for changes")
+    poll_seconds: float = Field(0.1, gt=0, description="Looks for changes are at the clock's multiples of this")
     near_seconds: float = Field(0.5, ge=0, description="Reread at every look: short transactions, unordered commits")
     overlap_seconds: float = Field(120, ge=0, description="Longest transaction: reread by keys at every sweep")
     sweep_seconds: float = Field(5, gt=0, description="Pause between two sweeps of the overlap")

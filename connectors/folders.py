@@ -24,6 +24,7 @@ from connectors.mapping import Mapping, apply
 from connectors.publish import Counts, Outlet
 from connectors.sources import files
 from connectors.state import Changes
+from wire.pace import until
 
 log = logging.getLogger("doudi.connector")
 
@@ -55,7 +56,7 @@ class FolderFeed:
         if not waiting:
             if not self.complete:
                 self.outlet.state.commit(self.feed.source, Changes(notes={"complete": True}))
-            return self.feed.poll_seconds
+            return until(self.feed.poll_seconds)
         self._file(waiting[0])
         return 0.0
 

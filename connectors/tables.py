@@ -17,6 +17,7 @@ from connectors.publish import Counts, Outlet
 from connectors.sources.sql import Position, Table
 from connectors.state import DELETED, Changes
 from domain import persons
+from wire.pace import until
 
 log = logging.getLogger("doudi.connector")
 
@@ -44,7 +45,7 @@ class TableFeed:
     _compared_at: float | None = None
     _comparing: str | None = None
     _compare_wanted: bool = False
-    _looked_at: float = float("-inf")
+    _look_at: float = float("-inf")
     _sweeping: tuple[Position, int] | None = None
     _published: frozenset[int] = field(default_factory=frozenset, repr=False)
     """Hashes of the rows of the last look: rereading the near past costs only what is new in it."""
@@ -78,10 +79,10 @@ class TableFeed:
             if self.outlet.state.note(self.feed.source, "start") is None:
                 self._begin()
         more = False
-        if self.monotonic() - self._looked_at >= self.feed.poll_seconds:
+        if self.monotonic() >= self._look_at:
             more = self._look()
             if not more:
-                self._looked_at = self.monotonic()
+                self._look_at = self.monotonic() + until(self.feed.poll_seconds)
         if not self.complete:
             self._load_page()
             return 0.0
@@ -89,7 +90,7 @@ class TableFeed:
             more = self._sweep_if_due() or self._compare_if_due()
         if more:
             return 0.0
-        return max(0.0, self._looked_at + self.feed.poll_seconds - self.monotonic())
+        return max(0.0, self._look_at - self.monotonic())
 
     def _begin(self) -> None:
         """Draw the line: what changed up to here is the first load, what changes later is live."""

@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     snapshot_minutes: int = Field(60, description="Minutes between snapshots of a partition", ge=1)
     slice_records: int = Field(100_000, description="Most records of one partition in one cycle", ge=1)
     backlog_records: int = Field(20_000, description="Most backlog records in one cycle while live records flow", ge=1)
-    gather_ms: int = Field(400, description="Small live slices of one partition are decided together for so long", ge=0)
+    gather_ms: int = Field(
+        370, description="From one moment of decision on live records to the next (docs/adr/0018)", ge=0
+    )
     storm_limit: int = Field(
         50, description="More cases of one rule in a township on one day are held for review; red never", ge=0
     )

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from types import SimpleNamespace
 
 import aiokafka
+import faust
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -41,6 +42,8 @@ def test_the_pinned_versions() -> None:
         (fetcher.FetchError, "check_raise", ["self"]),
         (fetcher.Fetcher, "_notify", ["self", "future"]),
         (fetcher.Fetcher, "_create_fetch_waiter", ["self"]),
+        (fetcher.Fetcher, "_get_actions_per_node", ["self", "assignment"]),
+        (faust.Worker, "_sentinel_task", ["self"]),
         (GroupCoordinator, "_do_heartbeat", ["self"]),
         (base.Consumer, "perform_seek", ["self"]),
         (base.Consumer, "getmany", ["self", "timeout"]),
@@ -61,6 +64,10 @@ def test_the_pinned_versions() -> None:
 )
 def test_what_is_called_or_replaced_is_there(owner: type, name: str, parameters: list[str]) -> None:
     assert list(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_each_fetch_asks_anew_how_long_the_broker_may_collect() -> None:
+    assert "self._fetch_max_wait_ms" in inspect.getsource(fetcher.Fetcher._get_actions_per_node)
 
 
 def test_faust_seeks_after_each_assignment_and_before_the_flow_resumes() -> None:
