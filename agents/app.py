@@ -9,6 +9,7 @@ once its effects are kept; an exception ends the process, because Faust would ac
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -138,10 +139,16 @@ def build(
     return app
 
 
+class _Worker(faust.Worker):
+    async def _sentinel_task(self) -> None:
+        """A turn of the loop for what ends with it; Mode's own waits a second, and all was awaited before."""
+        await asyncio.sleep(0)
+
+
 def run(app: SliceApp, settings: Settings) -> NoReturn:
     """Run the worker until a signal; exits the process. Logging is the caller's."""
     Path(app.conf.datadir).mkdir(parents=True, exist_ok=True)  # Faust makes the last folder only
-    worker = faust.Worker(
+    worker = _Worker(
         app,
         loglevel=settings.log_level,
         redirect_stdouts=False,

@@ -54,6 +54,13 @@ class Gauge:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
+    async def stop(self) -> None:
+        """Write no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
     async def _run(self) -> None:
         board = Board(self._settings, self._stage)
         client = consumer(self._settings, f"{self._stage}-lag")

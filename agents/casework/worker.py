@@ -214,7 +214,11 @@ def run(settings: Settings) -> NoReturn:
     async def release(*_: object) -> None:
         await work(worker.release)
 
+    async def stop() -> None:
+        await worker.gauge.stop()
+        await release()
+
     run_app(
-        build(settings, "casework", TOPICS, handle, positions=positions, on_revoked=release, on_stop=release),
+        build(settings, "casework", TOPICS, handle, positions=positions, on_revoked=release, on_stop=stop),
         settings,
     )

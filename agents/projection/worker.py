@@ -151,6 +151,10 @@ def serve(settings: Settings) -> NoReturn:
             await asyncio.to_thread(tasks.stop)
 
     async def stop() -> None:
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await views.gauge.stop()
         await asyncio.to_thread(tasks.stop)
 
     run(

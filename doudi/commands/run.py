@@ -43,6 +43,13 @@ def here() -> Settings:
     return runfile.connected(Settings())
 
 
+def grounded() -> Settings:
+    """The settings of a program of the hub, once what it stands on is there: a stack may still be coming up."""
+    settings = Settings()
+    runfile.wait_prepared(settings.home)
+    return runfile.connected(settings)
+
+
 def prepare(settings: Settings) -> None:
     """Create topics and register schemas; repeating changes nothing. Raises errors of wire/."""
     from wire.kafka import create_topics  # noqa: PLC0415 - slow to import
@@ -66,19 +73,22 @@ def worker(stage: Annotated[str, typer.Argument(help=", ".join(STAGES))]) -> Non
         raise typer.BadParameter(f"{stage!r} is no stage; choose one of {', '.join(STAGES)}")
     one_thread()
     run = entry_point(STAGES[stage][0], "run")
-    run(stage, here()) if STAGES[stage][0] == "agents.worker" else run(here())
+    settings = grounded()
+    run(stage, settings) if STAGES[stage][0] == "agents.worker" else run(settings)
 
 
 def watch(
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Send this day once and end")] = None,
 ) -> None:
     """The clock: tell every partition that a day has begun, at start and at each midnight (UTC+8)."""
-    entry_point("agents.watch", "run")(here(), day=day.date() if day else None)
+    run = entry_point("agents.watch", "run")
+    run(grounded(), day=day.date() if day else None)
 
 
 def gateway() -> None:
     """Serve the API and the console."""
-    entry_point("gateway.app", "serve")(here())
+    serve = entry_point("gateway.app", "serve")
+    serve(grounded())
 
 
 def rebuild() -> None:

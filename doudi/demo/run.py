@@ -8,10 +8,9 @@ import shutil
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -22,11 +21,6 @@ import numpy as np
 import psycopg
 import redis
 
-from agents.opening import Place
-from agents.state import open_file
-from domain import nearness, rules
-from domain.households import HouseholdStage
-from domain.screening import PersonStage
 from doudi.demo import compare, databases, expected, places
 from doudi.demo.changes import Statement
 from doudi.demo.connecting import Connectors
@@ -121,7 +115,8 @@ class Session:
             places.write(table)
             settings = settings.model_copy(update={"divisions": table})
         pool = self._stack.enter_context(ThreadPoolExecutor(1))
-        # The county is made while Kafka and the registry boot.
+        # While Kafka and the registry boot.
+        users: Future[tuple[Login, ...]] = pool.submit(sign_up, settings)
         made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, self._say)
         self._say("starting the stack and the hub")
         began = time.monotonic()
@@ -130,7 +125,7 @@ class Session:
         county, departments = made.result()
         if settings.postgres and not options.keep:
             self._stack.callback(databases.remove, departments)
-        logins = sign_up(up)
+        logins = users.result()
         connectors = self._stack.enter_context(Connectors(up, departments))
         return Demo(
             up,
@@ -246,27 +241,10 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
         )
         compared = check(demo, should)
         if options.near:
+            from doudi.demo.near import near_misses  # noqa: PLC0415 - slow to import, seldom wanted
+
             session.at_rest = partial(near_misses, demo.settings, say)
         return Result(options.people, demo.hub.published(), compared, written, tuple(latencies), load_s, load_records)
-
-
-def near_misses(settings: Settings, say: Callable[[str], None]) -> None:
-    """Say of each rule how many rows of facts it nearly stands for, once nobody holds the state."""
-    say("counting near misses")
-    book = rules.load(settings.rules)
-    found: Counter[str] = Counter()
-    for stage in (PersonStage(book), HouseholdStage(book)):
-        for partition in range(settings.partitions):
-            place = Place(settings.state_dir, f"{stage.name}-{partition}")
-            state = open_file(place.file(place.numbers()[-1]))
-            if state is None:
-                raise NotQuiet(
-                    "A state file is still held", str(place.folder), "run it again with --keep and look there"
-                )
-            with closing(state):
-                stage.create(state.con)
-                found.update(nearness.near_misses(state.con, stage, settings.region))
-    say("near misses by rule: " + ", ".join(f"{rule} {found[rule]}" for rule in sorted(book.rules)))
 
 
 def first_load(demo: Demo, patience_s: float) -> float:

@@ -15,10 +15,12 @@ from doudi.demo.changes import Change
 from doudi.demo.county import LOCAL
 from doudi.demo.databases import DATABASES, Departments, write_csv
 
-TICK_S = 0.025
+TICK_S = 0.05
 """Rows due within so long share a transaction."""
-LATE_S = 3.0
+LATE_S = 1.5
 """How long a late transaction stays open behind its rows' time of change."""
+LATE_TICK_S = 0.5
+"""… and such transactions take the rows of so long together."""
 FILE_S = 1.0
 AHEAD_S = 0.5
 
@@ -152,7 +154,7 @@ class Writer:
     def write(self, changes: Iterable[Change], rate: float, stop: threading.Event | None = None) -> Written:
         """Write `changes` evenly, `rate` rows a second; returns when all are committed, or those drawn until `stop`."""
         lanes: dict[str, _Lane] = {d: _Database(d, self._departments.url(d)) for d in DATABASES}
-        lanes["late"] = _Database("late", self._departments.url("medical"), LATE_S, 1.0)
+        lanes["late"] = _Database("late", self._departments.url("medical"), LATE_S, LATE_TICK_S)
         lanes["vital"] = _Files(self._departments)
         self._lanes = lanes
         for lane in lanes.values():

@@ -36,6 +36,8 @@ class Kafka(Component):
 
     title = "Kafka"
     boot_s = 120.0
+    favour = -10
+    """Everything waits for it, at its boot and ever after."""
     stop_s = 30.0
 
     def __init__(

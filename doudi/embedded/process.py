@@ -45,6 +45,8 @@ class Component(ABC):
     name: str
     title: str
     needs: Sequence[str] = ()
+    patient: bool = False
+    """It waits by itself for what it needs, and boots beside it: started as soon as that has been spawned."""
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
@@ -98,7 +100,8 @@ class Component(ABC):
 class Process:
     """A component's process in the hands of the supervisor's event loop."""
 
-    def __init__(self, component: Component, changed: Callable[[], None]) -> None:
+    def __init__(self, component: Component, changed: Callable[[], None], ground: asyncio.Event | None = None) -> None:
+        """``ground``: set once what it stands on is there. It is spawned before, but may not serve sooner."""
         self.component = component
         self.state: State = "waiting"
         self.note = ""
@@ -107,6 +110,8 @@ class Process:
         self.pid = 0
         self.mark = str(component.data)
         self.healthy = asyncio.Event()
+        self.spawned = asyncio.Event()
+        self._ground = ground
         self._changed = changed
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -125,6 +130,8 @@ class Process:
         usable(c.log.parent)
         await asyncio.to_thread(c.prepare, lambda text: self.set("preparing", text))
         await self._spawn()
+        if self._ground is not None:
+            await self._ground.wait()
         await self._until_healthy()
         self.set("up", f"{time.monotonic() - began:.1f} s")
 
@@ -160,6 +167,7 @@ class Process:
         if c.favour:
             favour(self.pid, c.favour)
         self.started = psutil.Process(self.pid).create_time() if psutil.pid_exists(self.pid) else time.time()
+        self.spawned.set()
         self.set("starting")
 
     async def _until_healthy(self) -> None:

@@ -20,6 +20,10 @@ class Registry(Component):
     title = "Schema registry"
     needs: Sequence[str] = ("kafka",)
     boot_s = 180.0
+    patient = True
+    """Two thirds of its boot are its own."""
+    favour = -10
+    """Everything else of the hub waits for its boot, and afterwards it does next to nothing."""
 
     def __init__(self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]) -> None:
         super().__init__(home, ports)
@@ -52,6 +56,8 @@ class Registry(Component):
             "apicurio.ui.enabled": "false",
             # H2 holds a copy in memory and spills here.
             "java.io.tmpdir": str(self.data),
+            # Its boot begins before Kafka's has ended; a minute would be the default.
+            "apicurio.kafkasql.admin.default.api.timeout.ms": int(self.boot_s * 1000),
             # At boot it polls empty topics for so long, four times; five seconds each would be the default.
             "apicurio.kafkasql.consumer.poll.timeout": 500,
             # Without snapshots of its own the journal is read whole, so a short poll can miss nothing.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import psutil
 
 from wire.settings import Settings
+
+WAIT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """What the supervisor of a home last said. ``ready``: every process has been healthy once."""
+    """What the supervisor of a home last said.
+
+    ``ready``: every process has been healthy once. ``prepared``: what the hub stands on is up, topics and schemas are
+    there.
+    """
 
     pid: int
     started: float
@@ -49,6 +56,7 @@ class RunFile:
     urls: dict[str, str] = field(default_factory=dict)
     """By setting: kafka, registry, redis, postgres and gateway."""
     processes: tuple[Entry, ...] = ()
+    prepared: bool = False
 
     @property
     def alive(self) -> bool:
@@ -99,6 +107,12 @@ def connected(settings: Settings) -> Settings:
         return settings
     empty = {k: v for k, v in run.urls.items() if k in Settings.model_fields and not getattr(settings, k)}
     return settings.model_copy(update=empty)
+
+
+def wait_prepared(home: Path) -> None:
+    """Wait while the stack on this home comes up; no longer than its supervisor lives, not at all where none does."""
+    while (run := read(home)) is not None and not run.prepared and run.alive:
+        time.sleep(WAIT_S)
 
 
 def masked(url: str) -> str:

@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 
 from doudi.embedded.artifacts import Artifacts
-from doudi.embedded.errors import Unreachable
+from doudi.embedded.errors import StackError, Unreachable
 from doudi.embedded.kafka import Kafka, Logins
 from doudi.embedded.ports import Ports
 from doudi.embedded.postgres import Postgres, check_postgres
 from doudi.embedded.process import Component, Process
 from doudi.embedded.registry import Registry
 from doudi.embedded.runfile import masked
-from doudi.embedded.supervisor import Show, Supervisor
+from doudi.embedded.supervisor import Show, Supervisor, first
 from doudi.embedded.valkey import Valkey, check_redis
 from wire.settings import Settings
 
@@ -80,18 +80,31 @@ class Stack(Supervisor):
         return self.settings
 
     async def bring_up(self) -> None:
-        """First what is given must answer and what is embedded must be healthy, then topics and schemas,
-        then the hub."""
+        """First what is given must answer; then what is embedded, and topics and schemas; the hub's programs are
+        spawned meanwhile, and go on once those are there (`runfile.wait_prepared`)."""
         self._plan()
         await asyncio.to_thread(check_given, self.given)
-        await self.start(self.processes)
-        if self._prepare:
-            await asyncio.to_thread(self._prepare, self.settings)
+        prepared = asyncio.Event()
+        stack, hub = list(self.processes), []
         if self._hub:
-            hub = [Process(c, self.changed) for c in self._hub(self.settings, self.ports)]
+            hub = [Process(c, self.changed, prepared) for c in self._hub(self.settings, self.ports)]
             self.urls |= {c.component.name: c.component.url for c in hub if c.component.url}
             self.processes += hub
-            await self.start(hub)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._found(stack, prepared))
+                group.create_task(self.start(hub))
+        except* StackError as errors:
+            raise first(errors) from None
+
+    async def _found(self, stack: Sequence[Process], prepared: asyncio.Event) -> None:
+        """Start what the hub stands on, make topics and schemas, and say so."""
+        await self.start(stack)
+        if self._prepare:
+            await asyncio.to_thread(self._prepare, self.settings)
+        self.prepared = True
+        self.changed()
+        prepared.set()
 
 
 def check_given(settings: Settings) -> None:

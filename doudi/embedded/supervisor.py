@@ -37,6 +37,7 @@ class Supervisor:
         self.processes = [Process(c, self.changed) for c in components]
         self.urls: dict[str, str] = {}
         self.ready = False
+        self.prepared = False
         self._show = show
         self._keepers: list[asyncio.Task[None]] = []
         self._started: list[Sequence[Process]] = []
@@ -85,6 +86,7 @@ class Supervisor:
                     self.ready,
                     self.urls,
                     tuple(entry(p) for p in self.processes),
+                    self.prepared,
                 ),
             )
         except OSError as e:
@@ -102,7 +104,7 @@ class Supervisor:
     async def _start_one(self, process: Process) -> None:
         for other in self.processes:
             if other.component.name in process.component.needs:
-                await other.healthy.wait()
+                await (other.spawned if process.component.patient else other.healthy).wait()
         await process.start()
         self._keepers.append(asyncio.create_task(process.keep()))
 

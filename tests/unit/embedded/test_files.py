@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -76,6 +78,23 @@ def test_settings_take_the_urls_of_what_runs(tmp_path: Path) -> None:
     assert (found.kafka, found.redis) == ("mine:1", "redis://r")
     runfile.write(tmp_path, runfile.RunFile(me.pid, 1.0, True, {"redis": "redis://r"}))
     assert runfile.connected(fresh(tmp_path)).redis == ""
+
+
+def test_a_program_of_the_hub_waits_for_what_it_stands_on(tmp_path: Path) -> None:
+    me = psutil.Process()
+    (tmp_path / "run").mkdir()
+    runfile.wait_prepared(tmp_path)  # nothing runs here: nothing to wait for
+    coming = runfile.RunFile(me.pid, me.create_time(), False)
+    runfile.write(tmp_path, coming)
+    waiting = threading.Thread(target=runfile.wait_prepared, args=(tmp_path,), daemon=True)
+    waiting.start()
+    waiting.join(3 * runfile.WAIT_S)
+    assert waiting.is_alive()
+    runfile.write(tmp_path, replace(coming, prepared=True))
+    waiting.join(10)
+    assert not waiting.is_alive()
+    runfile.write(tmp_path, replace(coming, started=1.0))  # its supervisor is gone
+    runfile.wait_prepared(tmp_path)
 
 
 def test_a_child_reads_the_settings_of_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import pytest
 from doudi.embedded import runfile
 from doudi.embedded.errors import AlreadyRunning, ComponentFailed, FolderUnusable
 from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component, favour, telling
+from doudi.embedded.process import Component, Process, favour, telling
 from doudi.embedded.supervisor import Supervisor
 
 SERVE = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(60)"
@@ -111,6 +111,33 @@ def test_starts_by_need_tells_of_itself_and_stops_in_reverse(tmp_path: Path) -> 
     assert states.index(("b", "stopped")) < states.index(("a", "stopped"))
     assert not any(psutil.pid_exists(p.pid) for p in boss.processes)
     assert runfile.read(tmp_path) is None
+
+
+def test_a_patient_one_boots_beside_what_it_needs(tmp_path: Path) -> None:
+    """It is spawned while the other is not healthy yet, and stopped before it all the same."""
+    gate = tmp_path / "gate"
+    slow = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.02)\n{SERVE}"
+    opens = f"import pathlib; pathlib.Path({str(gate)!r}).touch(); {SERVE}"  # the slow one waits for the patient one
+    patient = Toy(tmp_path, "b", opens, needs=("a",))
+    patient.patient = True
+    supervise(tmp_path, [Toy(tmp_path, "a", slow), patient], lambda boss: None)
+
+
+def test_what_is_spawned_early_is_not_called_up_before_its_ground_is_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        ground, told = asyncio.Event(), []
+        process = Process(Toy(tmp_path, "a"), lambda: told.append(process.state), ground)
+        starting = asyncio.create_task(process.start())
+        while not (process.component.data / "up").exists():  # noqa: ASYNC110 - it has no event to wait for
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        assert "up" not in told
+        ground.set()
+        await starting
+        assert told[-1] == "up"
+        await process.stop()
+
+    asyncio.run(main())
 
 
 def test_a_killed_process_comes_back(tmp_path: Path) -> None:
