@@ -72,7 +72,7 @@ class Runtime:
 
     def paced(self) -> None:
         """A runner begins a cycle: until the first can begin its next, the broker may collect."""
-        self.consumer.decides_at = min(runner.pace.decides_at for runner in self._runners.values())
+        self.consumer.decides_at = min((r.pace.decides_at for r in self._runners.values()), default=0.0)
 
     def bench(self) -> ThreadPoolExecutor:
         """The one thread for all that a partition does, in turn."""
