@@ -50,14 +50,27 @@ def grounded() -> Settings:
     return runfile.connected(settings)
 
 
-def prepare(settings: Settings) -> None:
-    """Create topics and register schemas; repeating changes nothing. Raises errors of wire/."""
+def _topics(settings: Settings) -> None:
     from wire.kafka import create_topics  # noqa: PLC0415 - slow to import
-    from wire.registry import Registry  # noqa: PLC0415
 
     create_topics(settings)
+
+
+def _schemas(settings: Settings) -> None:
+    from wire.registry import Registry  # noqa: PLC0415 - slow to import
+
     with Registry(settings.registry, settings.namespace) as registry:
         registry.register_all()
+
+
+PREPARE: dict[str, Callable[[Settings], None]] = {"kafka": _topics, "registry": _schemas}
+"""What is made before the hub runs, by who keeps it."""
+
+
+def prepare(settings: Settings) -> None:
+    """Create topics and register schemas; repeating changes nothing. Raises errors of wire/."""
+    for work in PREPARE.values():
+        work(settings)
 
 
 def init() -> None:

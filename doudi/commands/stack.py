@@ -31,7 +31,7 @@ def up(
     brokers: Annotated[int, typer.Option(help="Kafka nodes: 1, or 3 to try the loss of one")] = 1,
 ) -> None:
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
-    from doudi.commands.run import prepare  # noqa: PLC0415 - only `up` needs all this
+    from doudi.commands.run import PREPARE  # noqa: PLC0415 - only `up` needs all this
     from doudi.embedded.hub import hub  # noqa: PLC0415
     from doudi.embedded.show import Show  # noqa: PLC0415
     from doudi.embedded.stack import Stack  # noqa: PLC0415
@@ -46,7 +46,7 @@ def up(
             await Stack(
                 settings,
                 hub=None if only_stack else hub,
-                prepare=None if only_stack else prepare,
+                prepare={} if only_stack else PREPARE,
                 show=show,
                 brokers=brokers,
             ).run(stop)

@@ -32,8 +32,7 @@ PROCESSES = {
     "civil": ("civil",),
     "disability": ("disability",),
     "medical": ("medical",),
-    "vital": ("vital",),
-    "others": ("agriculture", "education", "employment", "housing", "water"),
+    "others": ("agriculture", "education", "employment", "housing", "vital", "water"),
 }
 """Departments by process: those with few changes share one."""
 COMPARE_S = 300.0

@@ -16,6 +16,8 @@ from doudi.embedded.java import java
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import Component
 
+ARCHIVE = "kafka.jsa"
+"""Classes of the broker, parsed, in the cache of artifacts."""
 SCRAM = "SCRAM-SHA-512"
 
 
@@ -78,7 +80,9 @@ class Kafka(Component):
         ]
         # with "=": an id may begin with a hyphen
         which = (f"--cluster-id={self.cluster_id()}", f"--config={config}")
-        command = self._java("kafka.tools.StorageTool", "format", *which, *scram)
+        kept = self.artifacts.cache / ARCHIVE
+        known = (f"-XX:SharedArchiveFile={kept}", "-Xlog:cds=off") if kept.exists() else ()
+        command = self._java(*known, "kafka.tools.StorageTool", "format", *which, *scram)
         done = subprocess.run(
             command,
             capture_output=True,
@@ -162,9 +166,7 @@ class Kafka(Component):
 
     def command(self) -> list[str]:
         """The broker's JVM."""
-        return self._java(
-            "kafka.Kafka", str(self.data / "server.properties"), archive=self.artifacts.cache / "kafka.jsa"
-        )
+        return self._java("kafka.Kafka", str(self.data / "server.properties"), archive=self.artifacts.cache / ARCHIVE)
 
     def _java(self, *arguments: str, archive: Path | None = None) -> list[str]:
         return java(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from doudi.embedded.artifacts import Artifacts
-from doudi.embedded.errors import StackError, Unreachable
+from doudi.embedded.errors import Unreachable
 from doudi.embedded.kafka import Kafka, Logins
 from doudi.embedded.ports import Ports
 from doudi.embedded.postgres import Postgres, check_postgres
@@ -27,7 +28,8 @@ class Stack(Supervisor):
     """Embedded components where no URL is given, checks where one is; then ``hub``'s components, if given.
 
     ``settings`` holds every URL once it starts. ``brokers``: 1, or 3 for tests of a broker's loss.
-    ``prepare`` runs once between stack and hub (topics and schemas).
+    ``prepare``: what is made before the hub goes on (topics, schemas), by the component that keeps it: as soon as that
+    is healthy.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class Stack(Supervisor):
         settings: Settings,
         *,
         hub: Hub | None = None,
-        prepare: Callable[[Settings], None] | None = None,
+        prepare: Mapping[str, Callable[[Settings], None]] = MappingProxyType({}),
         show: Show | None = None,
         brokers: int = 1,
     ) -> None:
@@ -94,17 +96,24 @@ class Stack(Supervisor):
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._found(stack, prepared))
                 group.create_task(self.start(hub))
-        except* StackError as errors:
+        except* Exception as errors:
             raise first(errors) from None
 
     async def _found(self, stack: Sequence[Process], prepared: asyncio.Event) -> None:
         """Start what the hub stands on, make topics and schemas, and say so."""
-        await self.start(stack)
-        if self._prepare:
-            await asyncio.to_thread(self._prepare, self.settings)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.start(stack))
+            for name, work in self._prepare.items():
+                group.create_task(self._made(name, work, stack))
         self.prepared = True
         self.changed()
         prepared.set()
+
+    async def _made(self, name: str, work: Callable[[Settings], None], stack: Sequence[Process]) -> None:
+        for process in stack:
+            if process.component.name.rstrip("0123456789") == name:
+                await process.healthy.wait()
+        await asyncio.to_thread(work, self.settings)
 
 
 def check_given(settings: Settings) -> None:
