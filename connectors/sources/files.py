@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-import openpyxl
 import polars as pl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from connectors.errors import BadFile
 
@@ -100,6 +98,9 @@ def _csv(data: bytes) -> Iterable[tuple[int, list[str]]]:
 
 
 def _xlsx(path: Path) -> Iterable[tuple[int, list[str]]]:
+    import openpyxl  # noqa: PLC0415 - a tenth of the time to start, and seldom needed
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:

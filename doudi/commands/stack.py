@@ -33,6 +33,7 @@ def up(
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
     from doudi.commands.run import PREPARE  # noqa: PLC0415 - only `up` needs all this
     from doudi.embedded.hub import hub  # noqa: PLC0415
+    from doudi.embedded.process import FIRST, favour  # noqa: PLC0415
     from doudi.embedded.show import Show  # noqa: PLC0415
     from doudi.embedded.stack import Stack  # noqa: PLC0415
 
@@ -42,6 +43,7 @@ def up(
         stop = asyncio.Event()
         for sent in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(sent, stop.set)
+        favour(os.getpid(), FIRST)  # what it prepares, everybody waits for
         with Show("兜底 Doudi") as show:
             await Stack(
                 settings,

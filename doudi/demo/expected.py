@@ -15,7 +15,6 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import openpyxl
 import polars as pl
 import psycopg
 
@@ -321,6 +320,8 @@ def life_events(drop: Path) -> pl.DataFrame:
 
 def _lines(path: Path) -> Iterable[dict[str, str]]:
     if path.suffix.lower() == ".xlsx":
+        import openpyxl  # noqa: PLC0415 - a tenth of the time to start, and seldom needed
+
         with contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as book:
             rows = book.worksheets[0].iter_rows(values_only=True)
             cells = [["" if v is None else str(v) for v in row] for row in rows]

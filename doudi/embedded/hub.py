@@ -13,7 +13,7 @@ from pathlib import Path
 
 from doudi.embedded.errors import PortTaken
 from doudi.embedded.ports import Ports, available, holder
-from doudi.embedded.process import Component, usable
+from doudi.embedded.process import FIRST, Component, usable
 from wire.http import check
 from wire.settings import Settings
 
@@ -25,9 +25,6 @@ class Program(Component):
     stop_s = 20.0
     stop_signal = signal.SIGTERM
     settle_s = 1.0
-    needs = ("kafka",)
-    patient = True
-    """Where Kafka is embedded: it is to boot first, and nobody goes on before it."""
 
     def __init__(self, settings: Settings, ports: Ports, name: str, title: str, *arguments: str) -> None:
         self.name, self.title, self.arguments, self.settings = name, title, arguments, settings
@@ -98,7 +95,7 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
         return Program(settings, ports, f"worker-{stage}", title, "worker", stage)
 
     persons = worker("persons", "Screening of persons")
-    persons.favour = NARROW
+    persons.favour = FIRST  # every record passes through it, and it alone may need a whole processor
     return [
         persons,
         worker("households", "Screening of households"),
@@ -110,8 +107,6 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
     ]
 
 
-NARROW = -10
-"""The persons' worker comes first: every record passes through it, and it alone may need a whole processor."""
 MIMALLOC = Path(sysconfig.get_path("platlib")) / "cmeel.prefix" / "lib" / "libmimalloc.so.3"
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mmap_threshold=67108864:"

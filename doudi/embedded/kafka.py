@@ -14,7 +14,7 @@ from doudi.embedded.artifacts import Artifacts
 from doudi.embedded.errors import ComponentFailed
 from doudi.embedded.java import java
 from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component
+from doudi.embedded.process import FIRST, Component
 
 ARCHIVE = "kafka.jsa"
 """Classes of the broker, parsed, in the cache of artifacts."""
@@ -38,7 +38,7 @@ class Kafka(Component):
 
     title = "Kafka"
     boot_s = 120.0
-    favour = -10
+    favour = FIRST
     """Everything waits for it, at its boot and ever after."""
     stop_s = 30.0
 

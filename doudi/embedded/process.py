@@ -254,6 +254,10 @@ class Process:
                 log.warning("%s: still there %.0f s after %s", self.component.name, patience, sent.name)
 
 
+FIRST = -10
+"""Nice value of what others wait for: servers as they boot, and the stage through which every record passes."""
+
+
 def favour(pid: int, nice: int) -> None:
     """Share processors with a process's session as if it had this nice value; nothing where that may not be said.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from doudi.embedded.artifacts import Artifacts
 from doudi.embedded.java import java
 from doudi.embedded.ports import Ports
-from doudi.embedded.process import Component
+from doudi.embedded.process import FIRST, Component
 from wire.http import check
 from wire.settings import Settings
 
@@ -22,7 +22,7 @@ class Registry(Component):
     boot_s = 180.0
     patient = True
     """Two thirds of its boot are its own."""
-    favour = -10
+    favour = FIRST
     """Everything else of the hub waits for its boot, and afterwards it does next to nothing."""
 
     def __init__(self, home: Path, ports: Ports, artifacts: Artifacts, settings: Callable[[], Settings]) -> None:

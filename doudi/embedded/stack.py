@@ -92,6 +92,7 @@ class Stack(Supervisor):
             hub = [Process(c, self.changed, prepared) for c in self._hub(self.settings, self.ports)]
             self.urls |= {c.component.name: c.component.url for c in hub if c.component.url}
             self.processes += hub
+        self._layers = [stack, hub]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._found(stack, prepared))

@@ -40,7 +40,8 @@ class Supervisor:
         self.prepared = False
         self._show = show
         self._keepers: list[asyncio.Task[None]] = []
-        self._started: list[Sequence[Process]] = []
+        self._layers: list[Sequence[Process]] = []
+        """Each stands on those before it, and is stopped before them."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start everything, keep it until ``stop`` is set, stop everything. Raises StackError if it cannot
@@ -62,11 +63,11 @@ class Supervisor:
 
     async def bring_up(self) -> None:
         """Start all components."""
+        self._layers = [self.processes]
         await self.start(self.processes)
 
     async def start(self, processes: Sequence[Process]) -> None:
         """Start these together, each once what it needs is healthy. Raises the first StackError."""
-        self._started.append(processes)
         try:
             async with asyncio.TaskGroup() as group:
                 for process in processes:
@@ -119,8 +120,8 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        for group in reversed(self._started):
-            left = list(group)
+        for layer in reversed(self._layers):
+            left = list(layer)
             while left:
                 # Together, but nothing before those that need it.
                 needed = {name for p in left for name in p.component.needs}

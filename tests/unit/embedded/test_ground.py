@@ -63,6 +63,16 @@ def test_each_work_begins_once_its_keeper_is_healthy(tmp_path: Path) -> None:
     assert told[-1].prepared
 
 
+def test_the_hub_is_stopped_before_what_it_stands_on(tmp_path: Path) -> None:
+    stack, stopped = Toys(tmp_path, {"kafka": lambda _: None}), list[str]()
+    stack._show = lambda processes: stopped.extend(
+        p.component.name for p in processes if p.state == "stopped" and p.component.name not in stopped
+    )
+    run(stack)
+    assert stopped[0] == "program"
+    assert sorted(stopped) == ["kafka", "program", "slow"]
+
+
 def test_a_work_that_fails_says_so_itself_and_leaves_nothing(tmp_path: Path) -> None:
     def refuse(_: Settings) -> None:
         raise TopicMismatch("4 partitions, the settings say 7")
