@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import sys
@@ -33,7 +32,6 @@ from doudi.demo.stream import MARK, Stream
 from doudi.demo.users import Login, sign_up
 from doudi.demo.writer import Began, Writer, Written
 from doudi.embedded import runfile
-from doudi.embedded.process import FIRST, favour
 from doudi.embedded.running import running
 from wire.rediskeys import RedisKeys
 from wire.secrets import Secrets
@@ -116,17 +114,15 @@ class Session:
             table = settings.home / "divisions.yaml"
             places.write(table)
             settings = settings.model_copy(update={"divisions": table})
-        pool = self._stack.enter_context(ThreadPoolExecutor(1))
-        # While Kafka and the registry boot; and first, as the departments had their rows before there was a hub.
-        favour(os.getpid(), FIRST)
-        users: Future[tuple[Login, ...]] = pool.submit(sign_up, settings)
+        pool = self._stack.enter_context(ThreadPoolExecutor(2))
+        # While Kafka and the registry boot.
         made: Future[tuple[County, Departments]] = pool.submit(_fill, settings, options, self._say)
+        users: Future[tuple[Login, ...]] = pool.submit(sign_up, settings)
         self._say("starting the stack and the hub")
         began = time.monotonic()
         up = self._stack.enter_context(running(settings, loud=self._loud))
         self._say(f"the hub is up after {time.monotonic() - began:.1f} s")
         county, departments = made.result()
-        favour(os.getpid(), 0)
         if settings.postgres and not options.keep:
             self._stack.callback(databases.remove, departments)
         logins = users.result()

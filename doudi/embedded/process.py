@@ -262,10 +262,11 @@ def favour(pid: int, nice: int) -> None:
     """Share processors with a process's session as if it had this nice value; nothing where that may not be said.
 
     Linux shares them among sessions first (autogroup), and each component is a session: a nice value of the process
-    itself would only count within it.
+    itself would only count within it. A session that somebody else leads (a terminal's) is left as it is.
     """
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
+        if os.getsid(pid) == pid:
+            Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def usable(folder: Path) -> None:

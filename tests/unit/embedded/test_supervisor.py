@@ -234,5 +234,17 @@ def test_a_favoured_component_comes_first(tmp_path: Path) -> None:
     assert shares == {"first": "-7", "plain": "0"}
 
 
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="sessions share by themselves on Linux only")
+def test_a_session_of_somebody_else_is_left_as_it_is() -> None:
+    share = Path("/proc/self/autogroup").read_text()
+    child = subprocess.Popen(["sleep", "60"])  # in our session, which it does not lead
+    try:
+        favour(child.pid, 3)
+    finally:
+        child.kill()
+        child.wait()
+    assert Path("/proc/self/autogroup").read_text() == share
+
+
 def test_who_may_not_favour_is_not_stopped_by_it() -> None:
     favour(2**22 + 1, -7)  # no such process: refused as without the right
