@@ -186,7 +186,6 @@ def _second(demo: Demo, point: str, count: int) -> None:
 
 def _sleep(demo: Demo, pause: float) -> None:
     """A worker sleeps past its session timeout while another takes its partitions, then wakes."""
-    sleeper = psutil.Process(_entry(demo, "worker-persons").pid)
     time.sleep(pause)
     second = subprocess.Popen(
         [sys.executable, "-m", "doudi", "worker", "persons"],
@@ -198,7 +197,7 @@ def _sleep(demo: Demo, pause: float) -> None:
     )
     try:
         time.sleep(demo.settings.session_timeout_s / 2)
-        sleeper.suspend()
+        sleeper = _suspended(demo, "worker-persons")
         time.sleep(demo.settings.session_timeout_s + 4)
         sleeper.resume()
         time.sleep(2)
@@ -209,6 +208,17 @@ def _sleep(demo: Demo, pause: float) -> None:
         except subprocess.TimeoutExpired:
             second.kill()
             second.wait()
+
+
+def _suspended(demo: Demo, name: str) -> psutil.Process:
+    """The process, stopped. One that ends by itself just then (after the broker's restart) is followed by the next."""
+    while True:
+        process = psutil.Process(_entry(demo, name).pid)
+        try:
+            process.suspend()
+        except psutil.NoSuchProcess:
+            continue
+        return process
 
 
 def _whole(demo: Demo) -> None:
