@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import cache
@@ -106,15 +107,15 @@ def _expressions(
 ) -> tuple[list[pl.Expr], list[pl.Expr], pl.Expr]:
     """What `apply` does in turn, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
-    parts = dict.fromkeys(_parts(mapping))
-    values = [moments.alias(_UPDATED), *(p.value.alias(_value(p)) for p in parts)]
+    values = [moments.alias(_UPDATED), *(p.value.alias(_value(p)) for p in _parts(mapping))]
     texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]
     fields = pl.concat_str(texts, separator="\x1f")
     return values, _columns(mapping, key, deleted), fields.alias(_FIELDS)
 
 
-def _parts(mapping: Mapping) -> list[Field]:
-    return [*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))]
+def _parts(mapping: Mapping) -> Iterable[Field]:
+    """Each once, also where two names have the same."""
+    return dict.fromkeys([*mapping.fields.values(), mapping.division, *filter(None, (mapping.occurred_at,))])
 
 
 def _value(part: Field) -> str:
@@ -137,9 +138,7 @@ def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
         flag = flag | mapping.deleted.value.fill_null(False)
     changed = moments.dt.cast_time_unit("ms")
     happened = pl.col(_value(mapping.occurred_at)) if mapping.occurred_at else changed
-    problems = [
-        pl.when(bad).then(pl.lit(p.says)) for p in dict.fromkeys(_parts(mapping)) if (bad := _bad(p)) is not None
-    ]
+    problems = [pl.when(bad).then(pl.lit(p.says)) for p in _parts(mapping) if (bad := _bad(p)) is not None]
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
     return [
         pl.col(key).fill_null("").alias("_key"),

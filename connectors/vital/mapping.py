@@ -37,7 +37,7 @@ _REVOKED: Final = ("撤销", "死亡撤销")
 def _kind(column: str) -> Field:
     plain = text(column)
     raw = pl.col(column)
-    word = raw.replace_strict(_KINDS, default=None, return_dtype=pl.String)
+    word = code(column, _KINDS).value
     says = f"{column} is neither a code nor one of {'、'.join(_KINDS)}"
     return Field(pl.coalesce(word, raw), (column,), plain.bad & word.is_null(), says)  # type: ignore[operator]
 
