@@ -475,6 +475,7 @@ def everything(trial: Trial) -> list[Any]:
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 12))
 @example(seed=1, length=12)
+@example(seed=171, length=1)
 def test_what_stands_is_rules_of_facts(seed: int, length: int) -> None:
     run_through(random.Random(seed), length)  # noqa: S311 - a story, not a secret
 

@@ -1,9 +1,11 @@
 -- One row a relation of social insurance that goes with work. paid_on: another was paid for a later month; of two that
 -- were paid as long, the one with the greater number speaks. Of one without a last month nobody knows how long.
-with person_paid as (
+with of_work as (
+    select * from relation where of_work
+), person_paid as (
     select person_key, max(case when last_paid_on is not null then row(last_paid_on, record_id) end) as newest,
            bool_or(last_paid_on is null) as unsure, bool_or(retired) as retired
-    from relation group by person_key
+    from of_work group by person_key
 )
 select person_key as subject, r.record_id as episode, as_of() as law_on, p.* exclude (person_key),
        r.insurance, r.last_paid_on, date_diff('day', r.unpaid_from, as_of()) as days_unpaid,
@@ -16,4 +18,4 @@ select person_key as subject, r.record_id as episode, as_of() as law_on, p.* exc
        case when exists (select 1 from benefit g where g.person_key = r.person_key and g.status <> 'stopped'
                          and g.benefit = 'temporary_aid' and g.granted_on >= r.unpaid_from) then true
             when covered('civil.benefit', p.division) then false end as aided_since
-from relation r join person_paid n using (person_key) join person p using (person_key)
+from of_work r join person_paid n using (person_key) join person p using (person_key)

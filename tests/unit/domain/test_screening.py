@@ -211,6 +211,23 @@ def test_a_missing_division_is_that_of_the_installation() -> None:
     hub.close()
 
 
+@pytest.mark.parametrize("insurance", [None, "resident_pension", "unemployment"])
+def test_any_relation_of_social_insurance_says_where_someone_lives(insurance: str | None) -> None:
+    trial = Trial(BOOK)
+    trial.cover("education.enrolment", prefix="9901")
+    trial.tick(TODAY)
+    card = row("c1", division="", category=4, grade=4, status="active", born_on=date(2016, 5, 1))
+    trial.give("disability.card", frame_of("disability.card", [card]))
+    assert trial.evaluate() == []
+    assert trial.unknown().get("R18") == 1
+    trial.give(
+        "employment.contribution",
+        frame_of("employment.contribution", [row("r1", insurance=insurance, last_paid_on=TODAY)]),
+    )
+    assert [(r["division"], r["rule"]) for r in trial.evaluate()] == [(DIVISION, "R18")]
+    trial.close()
+
+
 def test_a_guardian_learns_of_a_severely_disabled_ward(trial: Trial) -> None:
     trial.give("civil.household", frame_of("civil.household", [row("m1", person="G", household_key="h", head=True)]))
     trial.give(
