@@ -11,8 +11,6 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from doudi.embedded import runfile
 from doudi.embedded.errors import NotRunning
@@ -36,6 +34,7 @@ def up(
     from doudi.embedded.process import FIRST, favour  # noqa: PLC0415
     from doudi.embedded.show import Show  # noqa: PLC0415
     from doudi.embedded.stack import Stack  # noqa: PLC0415
+    from doudi.embedded.supervisor import HASTE  # noqa: PLC0415
 
     settings = Settings()
 
@@ -45,13 +44,20 @@ def up(
             asyncio.get_running_loop().add_signal_handler(sent, stop.set)
         favour(os.getpid(), FIRST)  # what it prepares, everybody waits for
         with Show("兜底 Doudi") as show:
-            await Stack(
+            stack = Stack(
                 settings,
                 hub=None if only_stack else hub,
                 prepare={} if only_stack else PREPARE,
                 show=show,
                 brokers=brokers,
-            ).run(stop)
+            )
+
+            def in_haste() -> None:
+                stack.haste = True
+                stop.set()
+
+            asyncio.get_running_loop().add_signal_handler(HASTE, in_haste)
+            await stack.run(stop)
 
     asyncio.run(main())
 
@@ -76,6 +82,9 @@ def status(
     elif not running:
         sys.stdout.write(f"Nothing runs on {settings.home.absolute()}. `doudi up` starts it.\n")
     else:
+        from rich.console import Console  # noqa: PLC0415 - slow to import for a program of the hub
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table(box=None)
         for name in ("name", "health", "pid", "url", "data", "log"):
             table.add_column(name, overflow="fold")

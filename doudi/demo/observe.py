@@ -82,6 +82,7 @@ READ_BY = {
     "persons": (*(t.name for t in topics.DEPARTMENT_TOPICS), *CONTROL),
     "households": ("hub.member",),
     "casework": ("hub.condition", "hub.command"),
+    "tasks-position": ("hub.case",),
 }
 """What each stage has to have read, both lanes; its group's offsets follow its positions within a second."""
 SAY_S = 5.0
@@ -178,7 +179,7 @@ class Hub:
         timeout_s: float,
         settle_s: float,
         say: Callable[[str], None] | None = None,
-        pause_s: float = 0.5,
+        pause_s: float = 0.25,
     ) -> float:
         """Wait until nobody is behind and nothing was added for `settle_s`; returns when it became quiet.
 

@@ -120,7 +120,9 @@ class Session:
         users: Future[tuple[Login, ...]] = pool.submit(sign_up, settings)
         self._say("starting the stack and the hub")
         began = time.monotonic()
-        up = self._stack.enter_context(running(settings, loud=self._loud))
+        # What is thrown away needs no orderly end; a cluster of one's own sees everybody leave.
+        orderly = options.keep or options.near or bool(settings.kafka)
+        up = self._stack.enter_context(running(settings, loud=self._loud, orderly=orderly))
         self._say(f"the hub is up after {time.monotonic() - began:.1f} s")
         county, departments = made.result()
         if settings.postgres and not options.keep:

@@ -38,6 +38,7 @@ class Kafka(Component):
 
     title = "Kafka"
     boot_s = 120.0
+    keeps = True
     favour = FIRST
     """Everything waits for it, at its boot and ever after."""
     stop_s = 30.0

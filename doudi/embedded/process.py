@@ -52,6 +52,8 @@ class Component(ABC):
     """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
     boot_s: float = 60.0
     stop_s: float = 20.0
+    keeps: bool = False
+    """As it ends orderly it leaves something outside of its home (parsed classes) to the next start."""
     favour: int = 0
     """Nice value of its session among all; below zero it comes first, where the supervisor has the right to say so."""
 
@@ -232,17 +234,19 @@ class Process:
             if self.note.startswith("does not answer"):
                 self.set("up")
 
-    async def stop(self) -> None:
-        """End it in an orderly way, then surely. Returns when it is gone."""
+    async def stop(self, *, haste: bool = False) -> None:
+        """End it in an orderly way, then surely; in haste surely at once, if it ``keeps`` nothing. Returns when it is
+        gone."""
         self._stopping = True
-        await self._end()
+        await self._end(gently=self.component.keeps or not haste)
         self.set("stopped")
 
-    async def _end(self) -> None:
+    async def _end(self, *, gently: bool = True) -> None:
         child = self._child
         if child is None or child.returncode is not None:
             return
-        for sent, patience in ((self.component.stop_signal, self.component.stop_s), (signal.SIGKILL, 10.0)):
+        ways = ((self.component.stop_signal, self.component.stop_s), (signal.SIGKILL, 10.0))
+        for sent, patience in ways if gently else ways[1:]:
             try:
                 os.killpg(child.pid, sent) if sent == signal.SIGKILL else child.send_signal(sent)
                 os.kill(child.pid, signal.SIGCONT)  # a stopped process gets no other signal

@@ -15,6 +15,7 @@ from doudi.embedded import runfile
 from doudi.embedded.errors import ComponentFailed
 from doudi.embedded.hub import environment
 from doudi.embedded.process import GUARD, tail, usable
+from doudi.embedded.supervisor import HASTE
 from wire.settings import Settings
 
 
@@ -26,11 +27,13 @@ def running(
     brokers: int = 1,
     loud: bool = False,
     boot_s: float = 300.0,
+    orderly: bool = True,
 ) -> Iterator[Settings]:
     """Start stack (and hub) on ``settings.home``, wait until ready, give the settings with all URLs, stop
     at the end.
 
     ``loud``: its progress goes to standard error instead of ``home/logs/up.log``. It dies with this program.
+    ``orderly``: False where nobody will read the home again, so that it need not be left whole.
     Call from a thread that lives as long as the stack. Raises ComponentFailed with its own words if it does
     not start.
     """
@@ -68,7 +71,7 @@ def running(
         yield _ready(child, settings, home, out, boot_s)
     finally:
         if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+            child.send_signal(signal.SIGTERM if orderly else HASTE)
         try:
             child.wait(120)
         except subprocess.TimeoutExpired:

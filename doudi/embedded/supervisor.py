@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 Show = Callable[[Sequence[Process]], None]
 """Called whenever a process changes its state."""
 
+HASTE = signal.SIGUSR1
+"""Asks `doudi up` to stop and not to leave its home whole: nobody will read it again."""
 HEALTH_S = 5.0
 """Seconds between two looks at the health of what runs."""
 
@@ -38,6 +40,8 @@ class Supervisor:
         self.urls: dict[str, str] = {}
         self.ready = False
         self.prepared = False
+        self.haste = False
+        """Set before ``stop``: the home need not be left whole."""
         self._show = show
         self._keepers: list[asyncio.Task[None]] = []
         self._layers: list[Sequence[Process]] = []
@@ -120,6 +124,8 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
+        if self.haste:
+            await asyncio.gather(*(p.stop(haste=True) for layer in self._layers for p in layer))
         for layer in reversed(self._layers):
             left = list(layer)
             while left:

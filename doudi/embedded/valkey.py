@@ -30,6 +30,8 @@ class Valkey(Component):
             # At most a second is lost with the machine; the views are rebuilt from Kafka in any case.
             "appendfsync": "everysec",
             "save": '""',
+            # A first load alone writes as much; each rewriting of the file costs a copy of the memory.
+            "auto-aof-rewrite-min-size": "256mb",
             "maxmemory-policy": "noeviction",
             "enable-debug-command": "no",
         }

@@ -169,7 +169,7 @@ def test_three_brokers_survive_the_loss_of_one(stack: Settings) -> None:
     """Replicated three times, two in sync: what is acknowledged while one broker is dead is kept."""
     with folder() as home:
         given = stack.model_copy(update={"home": home, "kafka": "", "replication": 3})
-        with running(given, hub=False, brokers=3) as settings:
+        with running(given, hub=False, brokers=3, orderly=False) as settings:
             quiet = {"bootstrap.servers": settings.kafka, "log_level": 0}
             topic = NewTopic("kept", 1, 3, config={"min.insync.replicas": "2"})
             admin = AdminClient(quiet)
@@ -187,3 +187,4 @@ def test_three_brokers_survive_the_loss_of_one(stack: Settings) -> None:
             consumer = Consumer({**quiet, "group.id": "g"})
             assert consumer.get_watermark_offsets(TopicPartition("kept", 0), timeout=60) == (0, 200)
             consumer.close()
+        assert not left(home)  # ended at once, all of it

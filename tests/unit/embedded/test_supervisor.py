@@ -81,6 +81,26 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+BYE = """
+import pathlib, signal, sys, time
+def end(*_):
+    pathlib.Path('bye').touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+pathlib.Path('up').touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("haste", [False, True])
+def test_in_haste_only_who_leaves_something_to_the_next_start_ends_orderly(tmp_path: Path, haste: bool) -> None:
+    toys = [Toy(tmp_path, name, BYE) for name in ("a", "b")]
+    toys[1].keeps = True
+    boss = supervise(tmp_path, toys, lambda boss: setattr(boss, "haste", haste))
+    assert [p.state for p in boss.processes] == ["stopped", "stopped"]
+    assert [(toy.data / "bye").exists() for toy in toys] == [not haste, True]
+
+
 def test_starts_by_need_tells_of_itself_and_stops_in_reverse(tmp_path: Path) -> None:
     states: list[tuple[str, str]] = []
 
