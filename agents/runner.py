@@ -42,8 +42,9 @@ FIRST_CHUNKS = 25
 """… and while the first load lasts: no live record has come yet, and large portions cost less."""
 ENOUGH = 2_000
 """So many live records are worth a cycle of their own at once."""
-ENOUGH_BACKLOG, BACKLOG_GATHER_S = 50_000, 3.0
-"""Nobody waits for a backlog's record: it is taken in when so many have come together, or so much later."""
+ENOUGH_BACKLOG, BACKLOG_GATHER_S, BACKLOG_QUIET_S = 50_000, 3.0, 1.0
+"""Nobody waits for a backlog's record: it is taken in when so many have come together, or so long after the last
+cycle, or when no more have come for so long."""
 
 Done = Callable[[], None]
 
@@ -71,6 +72,7 @@ class Runner:
         self._ticks_to = 0
         self._undecided: list[Done] = []
         self._wake = asyncio.Event()
+        self._arrived = 0.0
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
         self._unknown_at = 0.0
         departments = any(of(topic).lanes for topic in runtime.stage.inputs)
@@ -92,6 +94,7 @@ class Runner:
             self._questions.put_nowait((part, done))
         elif part.topic.endswith(BACKLOG):
             self._backlog.append((part, done))
+            self._arrived = time.monotonic()
         elif part.topic == HEARTBEAT:
             self._heartbeats.append((part, done))
         else:
@@ -255,10 +258,11 @@ class Runner:
     async def _gather(self) -> None:
         """Let the records of a moment come together. The first one after a pause never waits."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.pace.began + BACKLOG_GATHER_S - time.monotonic()):
-                while self._owned and not self._live and 0 < _records(self._backlog) < ENOUGH_BACKLOG:
+            while self._owned and not self._live and 0 < _records(self._backlog) < ENOUGH_BACKLOG:
+                until = min(self.pace.began + BACKLOG_GATHER_S, self._arrived + BACKLOG_QUIET_S)
+                async with asyncio.timeout(until - time.monotonic()):
                     await self._wake.wait()
-                    self._wake.clear()
+                self._wake.clear()
         wait = self.pace.decides_at - time.monotonic()
         if wait > 0 and 0 < _records(self._live) < ENOUGH:
             await asyncio.sleep(wait)

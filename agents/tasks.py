@@ -225,7 +225,7 @@ class TaskThread:
             agent = TaskAgent(self._settings)
             agent.start()
             while not self._stopping.is_set():
-                if agent.step():
+                if 0 < agent.step() < _BATCH:
                     self._stopping.wait(_GATHER_S)
             agent.close()
         except KafkaException as error:

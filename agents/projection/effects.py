@@ -73,8 +73,8 @@ class CaseEffects:
             added += [x for c in now if c not in was for x in (c, case_id)]
             _count(counts, before, -1)
             _count(counts, after, 1)
-        out += _many("HDEL", self._keys.standing, removed)
-        out += _many("HSET", self._keys.standing, added)
+        out += _many(["HDEL", self._keys.standing], removed)
+        out += _many(["HSET", self._keys.standing], added)
         out += [["HINCRBY", self._keys.open, name, str(n)] for name, n in counts.items() if n]
         return out + self._stream + self._answers
 
@@ -98,6 +98,7 @@ def identities(keys: RedisKeys, rows: Iterable[Document], documents: Mapping[str
     """Effects of hub.identity: the vault's document and the blind index; a forgotten person leaves both."""
     latest = {row["person_key"]: row for row in rows}
     out: list[Command] = []
+    vault: list[str] = []
     for person_key, row in latest.items():
         before = documents.get(person_key)
         forgotten = not row["wrapped_key"]
@@ -117,8 +118,8 @@ def identities(keys: RedisKeys, rows: Iterable[Document], documents: Mapping[str
             "source": row["source"],
             "updated_at": row["updated_at"],
         }
-        out.append(["SET", keys.vault(person_key), orjson.dumps(document).decode()])
-    return out
+        vault += (keys.vault(person_key), orjson.dumps(document).decode())
+    return out + _many(["MSET"], vault)
 
 
 def unidentified(keys: RedisKeys, rows: Iterable[Document]) -> list[Command]:
@@ -126,7 +127,7 @@ def unidentified(keys: RedisKeys, rows: Iterable[Document]) -> list[Command]:
     latest = {f"{r['topic']}:{r['source']}:{r['record_id']}": r for r in rows}
     added = [x for f, r in latest.items() if r["state"] != "resolved" for x in (f, r["reason"])]
     removed = [f for f, r in latest.items() if r["state"] == "resolved"]
-    return _many("HDEL", keys.unidentified, removed) + _many("HSET", keys.unidentified, added)
+    return _many(["HDEL", keys.unidentified], removed) + _many(["HSET", keys.unidentified], added)
 
 
 def quarantined(keys: RedisKeys, rows: Iterable[Document]) -> list[Command]:
@@ -173,6 +174,6 @@ def _count(counts: dict[str, int], case: Document | None, by: int) -> None:
         counts[name] = counts.get(name, 0) + by
 
 
-def _many(command: str, key: str, values: list[str]) -> list[Command]:
+def _many(command: Command, values: list[str]) -> list[Command]:
     """In parts that Lua can unpack."""
-    return [[command, key, *values[n : n + 1000]] for n in range(0, len(values), 1000)]
+    return [[*command, *values[n : n + 1000]] for n in range(0, len(values), 1000)]
