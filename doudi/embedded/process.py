@@ -52,6 +52,8 @@ class Component(ABC):
     """Sent by the kernel when the supervisor dies without a word: sure rather than gentle."""
     boot_s: float = 60.0
     stop_s: float = 20.0
+    tries: int = 1
+    """So many starts it is given in one boot: one more than it is known to end by itself, through no fault of ours."""
     keeps: bool = False
     """As it ends orderly it leaves something outside of its home (parsed classes) to the next start."""
     favour: int = 0
@@ -173,13 +175,20 @@ class Process:
         self.set("starting")
 
     async def _until_healthy(self) -> None:
-        c, child = self.component, self._child
-        assert child is not None  # noqa: S101 - _spawn has run
-        deadline = time.monotonic() + c.boot_s
+        c = self.component
+        deadline, left = time.monotonic() + c.boot_s, c.tries
         last: BaseException | None = None
         while time.monotonic() < deadline:
+            child = self._child
+            assert child is not None  # noqa: S101 - _spawn has run
             if child.returncode is not None:
-                raise self.failure(f"{c.title} ended with code {child.returncode} while starting")
+                left -= 1
+                error = self.failure(f"{c.title} ended with code {child.returncode} while starting")
+                if not left:
+                    raise error
+                log.warning("%s; started once more", error)
+                await self._spawn()
+                continue
             try:
                 await asyncio.wait_for(asyncio.to_thread(c.check), 10)
             except Exception as e:  # whatever a client raises means: not yet

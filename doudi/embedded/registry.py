@@ -22,6 +22,8 @@ class Registry(Component):
     boot_s = 180.0
     patient = True
     """Two thirds of its boot are its own."""
+    tries = 2
+    """It ends where the broker has made its topics but does not know them everywhere yet."""
     keeps = True
     favour = FIRST
     """Everything else of the hub waits for its boot, and afterwards it does next to nothing."""
@@ -60,7 +62,7 @@ class Registry(Component):
             # Its boot begins before Kafka's has ended; a minute would be the default.
             "apicurio.kafkasql.admin.default.api.timeout.ms": int(self.boot_s * 1000),
             # At boot it polls empty topics for so long, four times; five seconds each would be the default.
-            "apicurio.kafkasql.consumer.poll.timeout": 250,
+            "apicurio.kafkasql.consumer.poll.timeout": 500,
             # Without snapshots of its own the journal is read whole, so a short poll can miss nothing.
             "apicurio.kafkasql.snapshot.scheduled.enabled": "false",
         }

@@ -101,6 +101,19 @@ def test_in_haste_only_who_leaves_something_to_the_next_start_ends_orderly(tmp_p
     assert [(toy.data / "bye").exists() for toy in toys] == [not haste, True]
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+def test_one_that_is_known_to_end_as_it_starts_is_started_once_more(tmp_path: Path, tries: int) -> None:
+    once = "import pathlib, sys; p = pathlib.Path('been'); p.exists() or (p.touch(), sys.exit(3));" + SERVE
+    toy = Toy(tmp_path, "a", once)
+    toy.tries = tries
+    if tries == 1:
+        with pytest.raises(ComponentFailed, match="code 3"):
+            supervise(tmp_path, [toy], lambda _: None)
+    else:
+        boss = supervise(tmp_path, [toy], lambda _: None)
+        assert boss.processes[0].restarts == 0
+
+
 def test_starts_by_need_tells_of_itself_and_stops_in_reverse(tmp_path: Path) -> None:
     states: list[tuple[str, str]] = []
 
