@@ -53,7 +53,7 @@ class Component(ABC):
     boot_s: float = 60.0
     stop_s: float = 20.0
     tries: int = 1
-    """So many starts it is given in one boot: one more than it is known to end by itself, through no fault of ours."""
+    """Starts within one boot; more than one where it is known to end by itself as it starts."""
     keeps: bool = False
     """As it ends orderly it leaves something outside of its home (parsed classes) to the next start."""
     favour: int = 0
@@ -243,11 +243,10 @@ class Process:
             if self.note.startswith("does not answer"):
                 self.set("up")
 
-    async def stop(self, *, haste: bool = False) -> None:
-        """End it in an orderly way, then surely; in haste surely at once, if it ``keeps`` nothing. Returns when it is
-        gone."""
+    async def stop(self, *, gently: bool = True) -> None:
+        """End it in an orderly way, then surely; or surely at once. Returns when it is gone."""
         self._stopping = True
-        await self._end(gently=self.component.keeps or not haste)
+        await self._end(gently=gently)
         self.set("stopped")
 
     async def _end(self, *, gently: bool = True) -> None:

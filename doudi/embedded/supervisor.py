@@ -124,10 +124,11 @@ class Supervisor:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        if self.haste:
-            await asyncio.gather(*(p.stop(haste=True) for layer in self._layers for p in layer))
+        everybody = [p for layer in self._layers for p in layer]
+        at_once = [p for p in everybody if self.haste and not p.component.keeps]
+        await asyncio.gather(*(p.stop(gently=False) for p in at_once))
         for layer in reversed(self._layers):
-            left = list(layer)
+            left = [p for p in layer if p not in at_once]
             while left:
                 # Together, but nothing before those that need it.
                 needed = {name for p in left for name in p.component.needs}

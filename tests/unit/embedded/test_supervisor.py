@@ -101,6 +101,16 @@ def test_in_haste_only_who_leaves_something_to_the_next_start_ends_orderly(tmp_p
     assert [(toy.data / "bye").exists() for toy in toys] == [not haste, True]
 
 
+def test_in_haste_nobody_who_ends_orderly_goes_before_those_that_need_it(tmp_path: Path) -> None:
+    slow = BYE.replace("def end(*_):", "def end(*_):\n    time.sleep(0.3)")
+    toys = [Toy(tmp_path, "a", BYE), Toy(tmp_path, "b", slow, needs=("a",))]
+    for toy in toys:
+        toy.keeps = True
+    supervise(tmp_path, toys, lambda boss: setattr(boss, "haste", True))
+    first, second = ((toy.data / "bye").stat().st_mtime_ns for toy in (toys[1], toys[0]))
+    assert first < second
+
+
 @pytest.mark.parametrize("tries", [1, 2])
 def test_one_that_is_known_to_end_as_it_starts_is_started_once_more(tmp_path: Path, tries: int) -> None:
     once = "import pathlib, sys; p = pathlib.Path('been'); p.exists() or (p.touch(), sys.exit(3));" + SERVE
