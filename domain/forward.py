@@ -151,7 +151,7 @@ MEMBERS = Forwarded(
         select m.household_key, m.person_key, p.division, m.head, p.alive, p.tier,
                coalesce(y.years, []) as years, p.severe_disability, p.wards_severe,
                p.died_on, p.able_to_work as able, p.in_work,
-               coalesce(d.days, []) as days, a.medical_aid_on, p.on_roster,
+               coalesce(d.days, []) as days, p.medical_aid_on, p.on_roster,
                c.newest.checked_on as checked_on, c.newest.income_month_fen as income_month_fen,
                c.newest.assets_ok as assets_ok, c.newest.education_year_fen as education_year_fen, p.incapable,
                c.unauthorised_on, p.checks_covered, o.applied_on
@@ -176,10 +176,6 @@ MEMBERS = Forwarded(
                 group by all
             ) group by 1
         ) d using (person_key)
-        left join (
-            select person_key, max(granted_on) as medical_aid_on
-            from benefit where benefit = 'medical_aid' and status <> 'stopped' group by 1
-        ) a using (person_key)
         left join (
             select household_key, person_key,
                    max(case when authorised then {'checked_on': checked_on, 'income_month_fen': income_month_fen,

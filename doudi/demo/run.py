@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -263,6 +264,7 @@ def first_load(demo: Demo, patience_s: float) -> float:
 def steady(demo: Demo, options: Options) -> tuple[Written, Observer]:
     """Write changes for the seconds asked for, and watch what comes of them."""
     changes = demo.stream.take(int(options.rate * options.seconds))
+    os.sync()  # what a first load leaves to be written is not the steady phase's
     demo.say(f"steady phase: {options.rate:.0f} rows/s for {options.seconds:.0f} s")
     observer = Observer(demo.settings)
     observer.start()

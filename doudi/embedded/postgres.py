@@ -67,6 +67,8 @@ class Postgres(Component):
             "max_wal_senders": 16,
             # A slot that nobody reads must not fill the disk.
             "max_slot_wal_keep_size": "'512MB'",
+            # A new segment of 16 MB is not written with zeros first: everybody's commits would wait for the disk.
+            "wal_init_zero": "off",
             "max_connections": 60,
             "shared_buffers": "'64MB'",
             "password_encryption": "'scram-sha-256'",

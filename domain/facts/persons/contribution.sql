@@ -15,7 +15,6 @@ select person_key as subject, r.record_id as episode, as_of() as law_on, p.* exc
        coalesce((select max(date_diff('day', j.since_on, as_of())) from job j
                  where j.person_key = r.person_key and j.able and j.status = 'unemployed'
                    and j.since_on >= r.last_paid_on), 0) as registered_days,
-       case when exists (select 1 from benefit g where g.person_key = r.person_key and g.status <> 'stopped'
-                         and g.benefit = 'temporary_aid' and g.granted_on >= r.unpaid_from) then true
+       case when p.temporary_aid_on >= r.unpaid_from then true
             when covered('civil.benefit', p.division) then false end as aided_since
 from of_work r join person_paid n using (person_key) join person p using (person_key)

@@ -2,7 +2,6 @@
 select person_key as subject, j.record_id as episode, as_of() as law_on, p.* exclude (person_key),
        j.status as job_status, j.since_on as job_since_on, j.able, j.refusals, j.wage_fen, j.helped,
        date_diff('day', j.since_on, as_of()) as days_in_status,
-       case when exists (select 1 from benefit g where g.person_key = j.person_key and g.status <> 'stopped'
-                         and g.benefit = 'temporary_aid' and g.granted_on >= j.since_on) then true
+       case when p.temporary_aid_on >= j.since_on then true
             when covered('civil.benefit', p.division) then false end as aided_since
 from job j join person p using (person_key)

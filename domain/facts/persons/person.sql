@@ -7,7 +7,7 @@
 --   place  who says it, and whose word on the division counts first
 --   word   tier, household, mark, benefit, ward; where it is none any more, null
 --   yes, also  what else the record affirms; see the arm
---   grade, day  of a certificate in force; of joining the household, of dying
+--   grade, day  of a certificate in force; of joining the household, of aid, of dying
 with said as (
     -- yes: the tier is in force; also: it was not refused
     select 1 as place, person_key, division, occurred_at, record_id,
@@ -29,9 +29,10 @@ with said as (
            category in (5, 6), case when active then grade end, null, born_on
     from card
     union all
-    -- yes: help with a funeral, granted and not stopped
+    -- yes: help with a funeral, granted and not stopped; also: medical, of aid; day: aid was granted
     select 5, person_key, division, occurred_at, record_id,
-           case when active then benefit end, benefit = 'funeral_subsidy' and status <> 'stopped', null, null, null, null
+           case when active then benefit end, benefit = 'funeral_subsidy' and status <> 'stopped',
+           benefit = 'medical_aid', null, case when is_aid(benefit) and status <> 'stopped' then granted_on end, null
     from benefit
     union all
     -- Bills are many and say nothing else here: asked only where the insurance of the same department says nothing.
@@ -89,6 +90,8 @@ with said as (
            coalesce(bool_or(place = 3 and also), false) as resident,
            distinct_list(list(case when place = 5 then word end)) as benefits,
            coalesce(bool_or(place = 5 and yes), false) as funeral,
+           max(case when place = 5 and also then day end) as medical_aid_on,
+           max(case when place = 5 and not also then day end) as temporary_aid_on,
            coalesce(bool_or(place = 10 and yes), false) as able_to_work,
            coalesce(bool_or(place = 10 and also), false) as in_work,
            not coalesce(bool_or(place = 7 and yes), false) as alive,
@@ -105,7 +108,7 @@ with said as (
     from folded
 )
 select person_key, division, tier, tiers, tiers_held, was_on_roster, application_refused, household_key, marks,
-       severe_disability, benefits, alive, died_on, wards_severe, able_to_work, in_work, guardian_tier, age,
+       severe_disability, benefits, medical_aid_on, temporary_aid_on, alive, died_on, wards_severe, able_to_work, in_work, guardian_tier, age,
        date_diff('day', make_date(year(born_on) + age, month(born_on), 1) + (day(born_on) - 1)::integer, as_of())
            as days_since_birthday,
        -- 特困人员认定办法（民发〔2021〕43号）第五条: by age, or by kind and grade of a valid certificate.
