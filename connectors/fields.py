@@ -114,14 +114,17 @@ def month(column: str) -> Field:
 
 def moment_of(raw: pl.Expr) -> pl.Expr:
     """UTC microseconds of an ISO timestamp; without ``Z`` or an offset it is local (UTC+8); else null."""
-    return raw.map_batches(_moments, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
+    return raw.map_batches(moments, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
 
 
-def _moments(texts: pl.Series) -> pl.Series:
-    """As databases write them all at once; whatever else there is, by the slower way."""
+def moments(texts: pl.Series) -> pl.Series:
+    """``moment_of`` of a column, for a few rows at a fifth of a query's cost.
+
+    As databases write them all at once; whatever else there is, by the slower way.
+    """
     usual = texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", strict=False, time_unit="us")
     if usual.null_count() == texts.null_count():
-        return usual.dt.convert_time_zone("UTC")
+        return usual
     local = texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
     if local.null_count() == texts.null_count():
         return (local - timedelta(hours=LOCAL_HOURS)).dt.replace_time_zone("UTC")

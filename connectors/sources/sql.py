@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from connectors.errors import ConfigError, SourceDown
-from connectors.fields import LOCAL_HOURS, moment_of
+from connectors.fields import LOCAL_HOURS, moments
 
 LOCAL = timezone(timedelta(hours=LOCAL_HOURS))
 _IN_LIST = 500
@@ -287,6 +287,4 @@ def _text(value: Any) -> str | None:
 
 def micros_of(series: pl.Series) -> list[int | None]:
     """UTC µs of a text column of times; null where there is none."""
-    moments = pl.DataFrame({"t": series}).select(moment_of(pl.col("t")).dt.epoch("us")).to_series()
-    found: list[int | None] = moments.to_list()
-    return found
+    return moments(series).to_physical().to_list()
