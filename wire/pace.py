@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-DECIDED = 0.55
+DECIDED = 0.52
 """Connectors' pages of one look come within a third of a period of 370 ms, nineteen of twenty of them (measured)."""
 
 
