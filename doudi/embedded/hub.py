@@ -96,11 +96,13 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
 
     persons = worker("persons", "Screening of persons")
     persons.favour = FIRST  # every record passes through it, and it alone may need a whole processor
+    casework, projection = worker("casework", "Casework"), worker("projection", "Projection")
+    casework.favour = projection.favour = FIRST
     return [
         persons,
         worker("households", "Screening of households"),
-        worker("casework", "Casework"),
-        worker("projection", "Projection"),
+        casework,
+        projection,
         worker("ingress", "Ingress"),
         Program(settings, ports, "watch", "Clock", "watch"),
         Gateway(settings, ports),
