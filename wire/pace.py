@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 DECIDED = 0.52
-"""Connectors' pages of one look come within a third of a period of 370 ms, nineteen of twenty of them (measured)."""
+"""Connectors' pages of one look come within half a period of 340 ms, nineteen of twenty of them (measured)."""
 
 
 def until(period: float, behind: float = 0.0) -> float:

@@ -97,7 +97,7 @@ def hub(settings: Settings, ports: Ports) -> list[Component]:
     persons = worker("persons", "Screening of persons")
     persons.favour = FIRST  # every record passes through it, and it alone may need a whole processor
     casework, projection = worker("casework", "Casework"), worker("projection", "Projection")
-    casework.favour = projection.favour = FIRST
+    casework.favour = projection.favour = FIRST  # an alert waits for them, and they need little
     return [
         persons,
         worker("households", "Screening of households"),

@@ -108,7 +108,8 @@ with said as (
     from folded
 )
 select person_key, division, tier, tiers, tiers_held, was_on_roster, application_refused, household_key, marks,
-       severe_disability, benefits, medical_aid_on, temporary_aid_on, alive, died_on, wards_severe, able_to_work, in_work, guardian_tier, age,
+       severe_disability, benefits, medical_aid_on, temporary_aid_on, alive, died_on, wards_severe, able_to_work,
+       in_work, guardian_tier, age,
        date_diff('day', make_date(year(born_on) + age, month(born_on), 1) + (day(born_on) - 1)::integer, as_of())
            as days_since_birthday,
        -- 特困人员认定办法（民发〔2021〕43号）第五条: by age, or by kind and grade of a valid certificate.
