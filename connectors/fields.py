@@ -118,7 +118,7 @@ def moment_of(raw: pl.Expr) -> pl.Expr:
 
 
 def moments(texts: pl.Series) -> pl.Series:
-    """``moment_of`` of a column, for a few rows at a fifth of a query's cost.
+    """``moment_of`` of a column, for a few rows at a third of a query's cost.
 
     As databases write them all at once; whatever else there is, by the slower way.
     """
