@@ -267,7 +267,7 @@ class Process:
 
 
 FIRST = -10
-"""Nice value of what others wait for: servers as they boot, and the stage through which every record passes."""
+"""Nice value of what others wait for: servers as they boot, and the stages through which a person's alert passes."""
 
 
 def favour(pid: int, nice: int) -> None:
