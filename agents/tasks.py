@@ -10,7 +10,8 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -43,6 +44,8 @@ _GATHER_S = 0.2
 """A transaction costs Kafka much more than what is in it: tasks of a moment go out together."""
 _PATIENCE_MS = 3000
 """How long after an event a task waits for the identity, which comes by another topic."""
+_LONGEST_S = 90.0
+"""A transaction's calls have time-outs of 30 s, but a client that has lost its coordinator may not keep them."""
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
 
 
@@ -144,13 +147,15 @@ class TaskAgent:
             return 0
         rows = self._rows(messages)
         end = (messages[-1].offset() or 0) + 1
-        self._producer.begin_transaction()
-        for row, document in zip(rows, self._documents(rows), strict=True):
-            self._send(row, document)
-        self._producer.send_offsets_to_transaction(
-            [TopicPartition(self._topic, 0, end)], self._consumer.consumer_group_metadata(), 30
-        )
-        self._producer.commit_transaction(30)
+        documents = self._documents(rows)
+        with ended_within(_LONGEST_S):
+            self._producer.begin_transaction()
+            for row, document in zip(rows, documents, strict=True):
+                self._send(row, document)
+            self._producer.send_offsets_to_transaction(
+                [TopicPartition(self._topic, 0, end)], self._consumer.consumer_group_metadata(), 30
+            )
+            self._producer.commit_transaction(30)
         return len(messages)
 
     def close(self) -> None:
@@ -196,6 +201,21 @@ class TaskAgent:
         department = row["department"]
         value = encode(self._schema, [self._maker.task(row, document)], self._ids[department])[0]
         self._producer.produce(self._settings.topic(f"task.{department}"), value, row["case_id"].encode())
+
+
+@contextmanager
+def ended_within(seconds: float) -> Iterator[None]:
+    """End the process unless the block has ended by then: the next start goes on behind the last transaction."""
+    late = BrokerError(
+        f"a transaction of tasks did not end within {seconds:g} s. They are published at the next start."
+    )
+    watch = threading.Timer(seconds, die, (late, "tasks"))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 class TaskThread:

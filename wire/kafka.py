@@ -42,6 +42,9 @@ def client_config(settings: Settings, **extra: Any) -> dict[str, Any]:
         "client.id": "doudi",
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 2000,
+        # With the default, a client that finds no broker forgets them all, and a call that waits for the group's
+        # coordinator then waits for ever, whatever its time-out (librdkafka issues 5511, 5301).
+        "metadata.recovery.strategy": "none",
         "logger": LOG,
     }
     if settings.kafka_user:
