@@ -6,6 +6,7 @@ slice waits longer for that thread to come on than its work takes (docs/adr/0017
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from domain.sealing import seal_to
 from schemas import load
 from schemas.codec import Bad, decode, encode, encode_frame
 from schemas.topics import BACKLOG, TOPICS, of
+from wire.errors import WireError
 from wire.partitioner import partition_for, partitions_for
 from wire.registry import Registry
 from wire.settings import Settings
@@ -67,6 +69,15 @@ class Coder:
         """Ask the registry for everything needed. Raises NotRegistered, RegistryUnreachable."""
         for topic in (*inputs, *outputs, "hub.condition", "hub.quarantine"):
             self._registry.id_of(topic)
+
+    def meet(self, inputs: Sequence[str]) -> None:
+        """Learn who writes these topics before a first record has to wait for it. From any thread.
+
+        Where the registry does not answer, that record asks again.
+        """
+        with contextlib.suppress(WireError):
+            for topic in inputs:
+                self._registry.meet(topic)
 
     def read(self, batch: Batch) -> tuple[pl.DataFrame, list[Row]]:
         """The records with ``_lane``, ``_partition``, ``_offset``; and the unreadable, as messages."""

@@ -93,6 +93,7 @@ class Runtime:
         """Start a runner for each partition; its topics are held until its state is known."""
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
+            asyncio.get_running_loop().run_in_executor(None, self.coder.meet, self.stage.inputs)
         await self._revoke(assigned)
         for partition in sorted({tp.partition for tp in assigned}):
             if partition < self.settings.partitions:

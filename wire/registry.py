@@ -121,6 +121,12 @@ class Registry:
             self._allowed[topic] = frozenset(int(f["id"]) for f in found if "id" in f)
         return self._allowed[topic]
 
+    def meet(self, topic: str) -> None:
+        """Learn the versions of a topic or lane before its first message needs them."""
+        with self._lock:
+            for schema_id in self.ids(topic):
+                self.schema_by_id(schema_id)
+
     def schema_by_id(self, schema_id: int) -> Schema | None:
         """The schema of an id; None if there is none or if it lies outside the decodable subset."""
         if (known := self._by_id.get(schema_id)) is not None:

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     slice_records: int = Field(100_000, description="Most records of one partition in one cycle", ge=1)
     backlog_records: int = Field(20_000, description="Most backlog records in one cycle while live records flow", ge=1)
     gather_ms: int = Field(
-        340, description="From one moment of decision on live records to the next (docs/adr/0018)", ge=0
+        400, description="From one moment of decision on live records to the next (docs/adr/0018)", ge=0
     )
     storm_limit: int = Field(
         50, description="More cases of one rule in a township on one day are held for review; red never", ge=0

@@ -25,7 +25,7 @@ from wire.settings import Settings
 
 SWEEP_S, OVERLAP_S = 1.5, 6.0
 """How often late commits are looked for, and how far back."""
-POLL_S = 0.34
+POLL_S = 0.4
 """How often new rows are looked for: as often as screening decides. A feed that looks less often does so at every
 second, third … of these looks."""
 PROCESSES = {
@@ -35,8 +35,6 @@ PROCESSES = {
     "others": ("agriculture", "education", "employment", "housing", "vital", "water"),
 }
 """Departments by process: those with few changes share one."""
-MOST = "medical"
-"""The process with two rows of three: the others are done with theirs before it in any case."""
 COMPARE_S = 300.0
 """How often vanished rows are looked for: as a county would."""
 
@@ -103,8 +101,7 @@ class Connectors:
                     start_new_session=True,
                     env={**os.environ, **program_environment(self._settings), "PYTHONPATH": _search()},
                 )
-            if process == MOST:
-                favour(child.pid, FIRST)
+            favour(child.pid, FIRST)  # what departments do on machines of their own
 
     def stop(self) -> None:
         """Stop them in an orderly way."""

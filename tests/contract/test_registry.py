@@ -49,6 +49,15 @@ def test_another_process_finds_the_same_ids(hub: Settings, registry: Registry) -
         assert other.id_of("civil.roster.backlog") == registry.id_of("civil.roster.backlog")
 
 
+def test_whoever_met_a_topic_needs_the_registry_no_more(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = registry.id_of("disability.card")
+    registry.meet("disability.card")
+    monkeypatch.setattr(registry, "_call", lambda *_: pytest.fail("the registry was asked"))
+    found = registry.writers("disability.card")([number])[number]
+    assert isinstance(found, load.Schema)
+    assert found.fields == load.of_topic("disability.card").fields
+
+
 def test_registering_from_many_threads_at_once(stack: Settings) -> None:
     found: list[dict[str, int]] = []
 
