@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agents.coding import Coder
 from schemas import codec, load, samples, topics
 from schemas.errors import SchemaError
 from wire.errors import Incompatible, NotRegistered, RegistryRefused, RegistryUnreachable
@@ -56,6 +58,14 @@ def test_whoever_met_a_topic_needs_the_registry_no_more(registry: Registry, monk
     found = registry.writers("disability.card")([number])[number]
     assert isinstance(found, load.Schema)
     assert found.fields == load.of_topic("disability.card").fields
+
+
+def test_a_registry_that_is_away_is_left_to_the_first_record() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: every connection is refused
+        with Registry(f"http://127.0.0.1:{taken.getsockname()[1]}") as away:
+            Coder(away, Settings(), b"").meet(["disability.card"])
+            assert not away._allowed
 
 
 def test_registering_from_many_threads_at_once(stack: Settings) -> None:
