@@ -142,19 +142,20 @@ def _strikes(demo: Demo, plan: Plan) -> list[tuple[str, Callable[[], None]]]:
     return found
 
 
-def _entry(demo: Demo, name: str) -> runfile.Entry:
+def entry_of(settings: Settings, name: str) -> runfile.Entry:
+    """A supervised process, once it is up. Raises NotQuiet if it is not for a minute."""
     until = time.monotonic() + BOOT_S
     while time.monotonic() < until:
-        state = runfile.read(demo.settings.home)
+        state = runfile.read(settings.home)
         entry = next((e for e in state.processes if e.name == name), None) if state else None
         if entry is not None and entry.alive and entry.state == "up":
             return entry
         time.sleep(0.05)
-    raise NotQuiet(f"{name} was not up within {BOOT_S:.0f} s", str(demo.settings.home / "logs"), f"see {name}.log")
+    raise NotQuiet(f"{name} was not up within {BOOT_S:.0f} s", str(settings.home / "logs"), f"see {name}.log")
 
 
 def _kill(demo: Demo, name: str, pause: float) -> None:
-    entry = _entry(demo, name)
+    entry = entry_of(demo.settings, name)
     time.sleep(pause)
     if entry.alive:
         os.kill(entry.pid, signal.SIGKILL)
@@ -213,7 +214,7 @@ def _sleep(demo: Demo, pause: float) -> None:
 def _suspended(demo: Demo, name: str) -> psutil.Process:
     """The process, stopped. One that ends by itself just then (after the broker's restart) is followed by the next."""
     while True:
-        process = psutil.Process(_entry(demo, name).pid)
+        process = psutil.Process(entry_of(demo.settings, name).pid)
         try:
             process.suspend()
         except psutil.NoSuchProcess:
@@ -225,6 +226,6 @@ def _whole(demo: Demo) -> None:
     """Everything runs again, and every connector has had a turn since the last change."""
     since = time.time()
     for name in SUPERVISED:
-        _entry(demo, name)
+        entry_of(demo.settings, name)
     demo.connectors.start()
     demo_run.wait(lambda: not demo.connectors.silent(since), 2 * BOOT_S, lambda: demo.connectors.silent(since))

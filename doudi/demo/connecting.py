@@ -25,7 +25,7 @@ from wire.settings import Settings
 
 SWEEP_S, OVERLAP_S = 1.5, 6.0
 """How often late commits are looked for, and how far back."""
-POLL_S = 0.4
+POLL_S = Settings.model_fields["gather_ms"].default / 1000
 """How often new rows are looked for: as often as screening decides. A feed that looks less often does so at every
 second, third … of these looks."""
 PROCESSES = {

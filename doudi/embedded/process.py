@@ -267,7 +267,8 @@ class Process:
 
 
 FIRST = -10
-"""Nice value of what others wait for: servers as they boot, and the stages through which a person's alert passes."""
+"""Nice value of what others wait for: servers as they boot, the stages through which a person's alert passes, and
+the demo's connectors, which stand for machines of their own."""
 
 
 def favour(pid: int, nice: int) -> None:

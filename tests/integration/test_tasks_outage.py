@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from agents.columns import Columns
+from bench.kills import entry_of
 from doudi.commands.run import prepare
-from doudi.embedded import runfile
 from doudi.embedded.hub import program_environment
 from doudi.embedded.running import running
 from schemas import load, samples
@@ -30,7 +30,6 @@ from wire.settings import Settings
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 PAUSES_S = (2.0, 1.5, 1.0)
 """Before each kill: the agent is at work again."""
-BOOT_S = 90.0
 TASKS = """
 import threading
 from agents.tasks import TaskThread
@@ -94,18 +93,10 @@ def _event(number: int) -> dict[str, Any]:
 
 def _kill_kafka(settings: Settings) -> None:
     """SIGKILL, and wait until the supervisor has another one up."""
-    entry = _kafka(settings)
-    os.kill(entry.pid, signal.SIGKILL)
-    until = time.monotonic() + BOOT_S
-    while not ((now := _kafka(settings)).pid != entry.pid and now.alive and now.state == "up"):
-        assert time.monotonic() < until, "Kafka was not started again"
+    killed = entry_of(settings, "kafka").pid
+    os.kill(killed, signal.SIGKILL)
+    while entry_of(settings, "kafka").pid == killed:
         time.sleep(0.1)
-
-
-def _kafka(settings: Settings) -> runfile.Entry:
-    state = runfile.read(settings.home)
-    assert state is not None
-    return next(e for e in state.processes if e.name == "kafka")
 
 
 def _published(settings: Settings) -> Counter[tuple[str, int]]:
