@@ -43,13 +43,13 @@ def main() -> None:
 
     def work(part: Slice) -> None:
         frame = decode(part.values, part.keys, reader, writers, key=("person_key",)).frame
+        sent = frame.select("person_key", "division", amount="psn_part_amt_fen")
         if frame.height < FEW:
-            known = [k in keys for k in frame["person_key"].to_list()]
-            hits = frame.filter(pl.Series(known, dtype=pl.Boolean))
+            known = [k in keys for k in sent["person_key"].to_list()]
+            hits = sent.filter(pl.Series(known, dtype=pl.Boolean))
         else:
-            hits = frame.join(roster, on="person_key", how="semi")
-        fields = pl.struct("person_key", "division", amount="psn_part_amt_fen")
-        body = hits.select(fields.struct.json_encode())
+            hits = sent.join(roster, on="person_key", how="semi")
+        body = hits.select(pl.struct(pl.all()).struct.json_encode())
         publisher.send_all(
             out,
             [k.encode() for k in hits["person_key"].to_list()],
@@ -57,6 +57,7 @@ def main() -> None:
         )
 
     turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+    at_once = asyncio.Semaphore(os.cpu_count() or 1)
     running: set[asyncio.Task[None]] = set()
 
     async def handle(part: Slice, done: Callable[[], None]) -> None:
@@ -73,9 +74,9 @@ def main() -> None:
             die(error, "bench.match")
 
     async def in_turn(part: Slice, done: Callable[[], None]) -> None:
-        """As the stages do: partitions beside each other in threads, the slices of each in order."""
+        """Partitions beside each other in as many threads as there are processors, the slices of each in order."""
         nonlocal seen
-        async with turns[part.partition]:
+        async with turns[part.partition], at_once:
             await asyncio.to_thread(work, part)
         done()
         seen += len(part)

@@ -92,9 +92,11 @@ def decode(
         if isinstance(writer, str):
             bad += [Bad(int(i), writer, f"schema id {schema_id}") for i in places]
             continue
-        bodies = [value[HEADER:] for i in places if (value := values[i]) is not None]
+        mine, some = values, keys
+        if len(places) < len(values):  # other ids among them, or bad ones
+            mine, some = [values[i] for i in places], [keys[i] for i in places]
+        bodies = [value[HEADER:] for value in mine if value is not None]
         frame, good = _group(writer, bodies, places, bad)
-        some = keys if len(places) == len(keys) else [keys[i] for i in places]
         given = list(some) if len(good) == len(places) else [some[k] for k in good.tolist()]
         frame, kept = _judged(frame, writer, (given, key), places[good], bad)
         try:

@@ -24,12 +24,13 @@ _SEVEN = np.uint64(7)
 
 
 class Piece(Protocol):
-    """One value per row. ``lengths``: bytes of each (rows)."""
+    """One value per row. ``lengths``: bytes of each (rows). ``proved``: right lengths alone prove it canonical."""
 
     lengths: Ints
+    proved: bool
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """Whether the bytes at these positions are canonical, as far as lengths do not already prove it."""
+        """Whether the bytes at these positions are canonical; need not be asked where ``proved``."""
 
     def write(self, out: Bytes, at: Ints) -> None:
         """Write each value at its position."""
@@ -37,6 +38,8 @@ class Piece(Protocol):
 
 class Codes:
     """One byte a row: a boolean."""
+
+    proved = False
 
     def __init__(self, codes: Bytes) -> None:
         self.codes = codes
@@ -52,14 +55,16 @@ class Codes:
 
 
 class Symbols:
-    """One byte a row: an enum's symbol. Enums have at most 64 symbols."""
+    """One byte a row: an enum's symbol. Enums have at most 64 symbols: a number of one byte is canonical."""
+
+    proved = True
 
     def __init__(self, array: Any, symbols: tuple[str, ...]) -> None:
         self.array, self.symbols = array, symbols
         self.lengths = np.ones(len(array), np.int64)
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """A symbol's number of canonical length is canonical."""
+        """Nothing is left to check."""
         return True
 
     def write(self, out: Bytes, at: Ints) -> None:
@@ -69,21 +74,24 @@ class Symbols:
 
 
 class Numbers:
-    """Zigzag varints of int64 values."""
+    """Zigzag varints of int64 values. A varint of canonical length is canonical."""
+
+    proved = True
 
     def __init__(self, values: Ints) -> None:
         self.zigzag = ((values << 1) ^ (values >> 63)).view(np.uint64)
-        self.lengths = np.ones(len(values), np.int64)
+        lengths = np.ones(len(values), np.int8)  # added up in one byte each, the type of what a comparison gives
         top = self.zigzag.max() if len(values) else np.uint64(0)
         self.widest = 1
         for size in _SIZES:
             if top < size:
                 break
-            self.lengths += self.zigzag >= size
+            lengths += (self.zigzag >= size).view(np.int8)
             self.widest += 1
+        self.lengths = lengths.astype(np.int64)
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """A varint of canonical length is canonical."""
+        """Nothing is left to check."""
         return True
 
     def write(self, out: Bytes, at: Ints) -> None:
@@ -99,13 +107,18 @@ class Numbers:
 
 
 class Blobs:
-    """Runs of bytes without a prefix, one a row: the texts of an Arrow array that are not null."""
+    """Runs of bytes without a prefix, one a row: the texts of an Arrow array that are not null.
+
+    Any bytes will do: text has been decoded as UTF-8 already.
+    """
+
+    proved = True
 
     def __init__(self, lengths: Ints, array: Any) -> None:
         self.lengths, self.array = lengths, array
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """Any bytes will do; text has been decoded as UTF-8 already."""
+        """Nothing is left to check."""
         return True
 
     def write(self, out: Bytes, at: Ints) -> None:
@@ -123,14 +136,16 @@ class Blobs:
 
 
 class Fixed:
-    """Eight bytes a row: doubles."""
+    """Eight bytes a row: doubles, and any eight bytes are one."""
+
+    proved = True
 
     def __init__(self, values: npt.NDArray[np.float64]) -> None:
         self.bytes = values.astype("<f8").view(np.uint8).reshape(-1, 8)
         self.lengths = np.full(len(values), 8, np.int64)
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """Any eight bytes are a double."""
+        """Nothing is left to check."""
         return True
 
     def write(self, out: Bytes, at: Ints) -> None:
@@ -143,6 +158,7 @@ class Chain:
 
     def __init__(self, pieces: Sequence[Piece], rows: int) -> None:
         self.pieces = pieces
+        self.proved = all(piece.proved for piece in pieces)
         self.lengths = np.zeros(rows, np.int64)
         for piece in pieces:
             self.lengths += piece.lengths
@@ -150,7 +166,7 @@ class Chain:
     def check(self, data: Bytes, at: Ints) -> bool:
         """Each piece at its place."""
         for piece in self.pieces:
-            if not piece.check(data, at):
+            if not piece.proved and not piece.check(data, at):
                 return False
             at = at + piece.lengths
         return True
@@ -167,6 +183,7 @@ class Optional:
 
     def __init__(self, count: int, rows: Ints | None, inner: Piece | None) -> None:
         self.rows, self.inner, self.count = rows, inner, count
+        self.proved = inner is None  # a one-byte tag that decodes to null is 0
         self.lengths = np.ones(count, np.int64)
         if inner is not None and rows is None:
             self.lengths += inner.lengths
@@ -176,9 +193,10 @@ class Optional:
     def check(self, data: Bytes, at: Ints) -> bool:
         """The tag is exactly 2 where there is a value; decoders take other numbers for it too."""
         if self.inner is None:
-            return True  # a one-byte tag that decodes to null is 0
+            return True
         there = at if self.rows is None else at[self.rows]
-        return bool((data[there] == 2).all()) and self.inner.check(data, there + 1)  # noqa: PLR2004
+        tagged = bool((data[there] == 2).all())  # noqa: PLR2004
+        return tagged and (self.inner.proved or self.inner.check(data, there + 1))
 
     def write(self, out: Bytes, at: Ints) -> None:
         """Tag and value."""
@@ -198,6 +216,7 @@ class Array:
 
     def __init__(self, counts: Ints, items: Piece) -> None:
         self.items, self.counts = items, counts
+        self.proved = items.proved  # block counts are, by their length
         self.full = np.flatnonzero(counts)
         self.count = Numbers(counts[self.full])
         ends = np.cumsum(counts)
@@ -216,7 +235,7 @@ class Array:
         return places
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """The items; block counts are proved by length."""
+        """The items."""
         return self.items.check(data, self._places(at))
 
     def write(self, out: Bytes, at: Ints) -> None:
