@@ -114,7 +114,7 @@ ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=2000:glibc.malloc.mmap_threshold=67108864:"
     "glibc.malloc.trim_threshold=268435456:glibc.malloc.top_pad=16777216",
     "DUCKDB_JE_MALLOC_CONF": "lg_tcache_max:19,tcache_gc_incr_bytes:1073741824,tcache_nslots_large:400,"
-    "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4",
+    "tcache_nslots_small_max:2000,lg_tcache_nslots_mul:4,dirty_decay_ms:-1,muzzy_decay_ms:-1",
 }
 """DuckDB asks for many pieces of memory at every statement: kept at hand, a cycle costs a third less.
 

@@ -13,6 +13,8 @@ COMMON = (
     "-Djava.net.preferIPv4Stack=true",
     "-Dfile.encoding=UTF-8",
     "-Djava.awt.headless=true",
+    # Its heap in large pages, where the system may: a sixth less of the processor for the broker (docs/adr/0019).
+    "-XX:+UseTransparentHugePages",
 )
 
 
