@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from agents.quarantine import aside
 from agents.slices import Slice
 from agents.state import Row
-from domain.sealing import seal_to
 from schemas import load
 from schemas.codec import Bad, decode, encode, encode_frame
 from schemas.topics import BACKLOG, TOPICS, of
@@ -105,17 +105,8 @@ class Coder:
         return frame, unread
 
     def _quarantine(self, batch: Batch, bad: Bad, key: bytes | None, value: bytes | None, offset: int) -> Row:
-        sealed = {
-            "topic": batch.topic,
-            "partition": batch.partition,
-            "offset": offset,
-            "reason": bad.reason,
-            "detail": bad.detail,
-            "sealed_key": seal_to(self._seal_key, key or b""),
-            "sealed_value": seal_to(self._seal_key, value or b""),
-            "found_at": datetime.now(UTC),
-        }
-        return self.one("hub.quarantine", sealed)
+        where, why = (batch.topic, batch.partition, offset), (bad.reason, bad.detail)
+        return self.one("hub.quarantine", aside(self._seal_key, where, why, key, value, datetime.now(UTC)))
 
     def rows(self, topic: str, frame: pl.DataFrame) -> list[Row]:
         """Messages of a frame with the columns of an output topic, in order."""

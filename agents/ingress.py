@@ -18,10 +18,11 @@ from typing import Any, NoReturn
 
 from agents.app import build
 from agents.app import run as run_app
-from agents.intake import CODE, ID_INSIDE, LOCAL, Refused, fields_of
+from agents.intake import CODE, LOCAL, Refused, fields_of
+from agents.quarantine import aside
 from agents.slices import Slice
 from domain import persons
-from domain.persons import BadId, IdNumber
+from domain.persons import ID_INSIDE, BadId, IdNumber
 from domain.sealing import CannotOpen, index_entries, open_sealed, seal_to
 from schemas import load
 from schemas.codec import decode, encode
@@ -90,24 +91,15 @@ class Ingress:
                 rows += self._record(department, record)
             except Refused as no:
                 refused.append((place, no.reason, no.detail))
+            except (MemoryError, OSError):
+                raise  # the machine's fault; Kafka and the registry are not asked for a single record
+            except Exception as error:  # whatever else a record raises is about that record
+                refused.append((place, "undecodable", type(error).__name__))
         public, now = self._secrets.hub.public, self._clock()
         for place, reason, detail in refused:
             log.warning("%s, partition %d, offset %d: %s: %s", topic, partition, offsets[place], reason, detail)
-            rows.append(
-                (
-                    "hub.quarantine",
-                    {
-                        "topic": topic,
-                        "partition": partition,
-                        "offset": offsets[place],
-                        "reason": reason,
-                        "detail": detail,
-                        "sealed_key": seal_to(public, keys[place] or b""),
-                        "sealed_value": seal_to(public, values[place] or b""),
-                        "found_at": now,
-                    },
-                )
-            )
+            where = (topic, partition, offsets[place])
+            rows.append(("hub.quarantine", aside(public, where, (reason, detail), keys[place], values[place], now)))
         return self._encoded(rows)
 
     def _encoded(self, rows: Sequence[Row]) -> list[Message]:
@@ -129,7 +121,7 @@ class Ingress:
         identity = self._identity(record["sealed_identity"])
         division: str = record["division"]
         record_id: str = record["record_id"]
-        if ID_INSIDE.search(record_id):
+        if ID_INSIDE.search(record_id) or not CODE.fullmatch(record_id):  # it may be anybody's name
             record_id = persons.record_key(record_id, self._secrets.linking)
         deleted = record["op"] == "delete"
         fields = {} if deleted else fields_of(topic, record["fields"])
@@ -206,11 +198,12 @@ class Ingress:
         mark = hash(tuple(sorted(content.items())))
         if "name" not in content or self._said.get(person) == mark:
             return []
-        self._said[person] = mark
+        wrapped, sealed = self._secrets.vault.seal(person, content)
+        index = index_entries(self._secrets.index, content)
+        self._said[person] = mark  # not before: what cannot be sealed was not said
         self._said.move_to_end(person)
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
-        wrapped, sealed = self._secrets.vault.seal(person, content)
         return [
             (
                 "hub.identity",
@@ -219,7 +212,7 @@ class Ingress:
                     "key_id": self._secrets.vault.key_id,
                     "wrapped_key": wrapped,
                     "sealed": sealed,
-                    "index": index_entries(self._secrets.index, content),
+                    "index": index,
                     "division": row["division"],
                     "source": row["source"],
                     "updated_at": self._clock(),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from domain.persons import ID_INSIDE
 from schemas import load
 
 LOCAL = timezone(timedelta(hours=8))
@@ -20,7 +21,6 @@ ENVELOPE = frozenset(
 )  # fmt: skip
 DERIVED = frozenset({"household_key", "guardian_key", "born_on"})
 """Fields that only the hub can know: it makes them from the sealed identity."""
-ID_INSIDE = re.compile(r"[0-9]{17}[0-9Xx]")
 CODE = re.compile(r"[0-9A-Za-z_.:\-]{0,64}")
 _YEARS = (1850, 2200)
 _INT: dict[pl.DataType, int] = {pl.Int32(): 2**31, pl.Int64(): 2**63}

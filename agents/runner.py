@@ -74,6 +74,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._arrived = 0.0
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60 + partition * 7
+        self._storing: asyncio.Future[None] | None = None
         self._unknown_at = 0.0
         departments = any(of(topic).lanes for topic in runtime.stage.inputs)
         self.pace = Pace(runtime.settings.gather_ms, departments=departments)
@@ -305,7 +306,8 @@ class Runner:
         assert self._state is not None  # noqa: S101 - acquired
         at = self._state.positions
         lanes = [of(t).backlog for t in self._runtime.stage.inputs if of(t).lanes]
-        return not self._backlog and all(at.get(t, 0) >= self._runtime.highwater(self._tp(t)) for t in lanes)
+        ends = {t: self._runtime.highwater(self._tp(t)) for t in lanes}
+        return not self._backlog and all(end is not None and at.get(t, 0) >= end for t, end in ends.items())
 
     @contextlib.asynccontextmanager
     async def _answering(self) -> AsyncIterator[None]:
@@ -379,15 +381,18 @@ class Runner:
     async def _snapshot(self) -> None:
         runtime, state = self._runtime, self._state
         self._snapshot_at = time.monotonic() + runtime.settings.snapshot_minutes * 60
-        copy: Path = await self._work(runtime.snapshots.copy_aside, state)
-        await asyncio.to_thread(runtime.snapshots.store, copy, self._stem)
-        log.info("%s: snapshot stored", self.name)
+        if self._storing is not None and not self._storing.done():
+            return  # the last one still goes out, from where the next would be put
+        copy: Path | None = await self._work(runtime.snapshots.copy_aside, state)
+        if copy is not None:  # no cycle waits until it is stored
+            store = runtime.snapshots.store
+            self._storing = asyncio.get_running_loop().run_in_executor(None, store, copy, self._stem)
 
     def measure(self) -> Figures:
         """Lag in records over all inputs, and the age of the oldest record that waits."""
         if self._state is not None:
             ends = {t: self._runtime.highwater(self._tp(t)) for t in list(self._state.positions)}
-            self.figures.lag = sum(max(0, end - self._state.positions.get(t, 0)) for t, end in ends.items())
+            self.figures.lag = sum(max(0, (end or 0) - self._state.positions.get(t, 0)) for t, end in ends.items())
         waiting = [q[0][0].first_ms for q in (self._live, self._backlog, self._heartbeats) if q]
         self.figures.oldest_ms = max(0, int(time.time() * 1000) - min(waiting)) if waiting else 0
         return self.figures

@@ -15,6 +15,7 @@ from faust.types import TP
 from agents.app import build, die, logical
 from agents.coding import Coder
 from agents.cycle import Cycles, Lawful
+from agents.errors import Transient
 from agents.metrics import Board
 from agents.outlet import Outlet
 from agents.ownership import Ownership
@@ -143,11 +144,12 @@ class Runtime:
                 outdone = await asyncio.to_thread(self.watchman.look)
                 figures = {}
                 for partition, runner in list(self._runners.items()):
-                    if outdone.get(partition, -1) > runner.epoch >= 0:
-                        log.warning("%s: another owner was announced; taking over anew", runner.name)
-                        state = await runner.stop()
-                        if self._runners.get(partition) is runner:
-                            self._runners[partition] = Runner(self, partition, state)
+                    if outdone.get(partition, -1) > runner.epoch >= 0 and await asyncio.to_thread(runner.mine):
+                        # What was handed out is in several hands by now: only a start reads without a gap.
+                        raise Transient(
+                            f"{runner.name}: another owner was announced after this one, so readers refuse what it "
+                            f"publishes. The partition is taken over anew at the next start; nothing is lost."
+                        )
                     figures[partition] = runner.measure()
                     runner.nudge()
                 await self._board.write(figures)
@@ -161,9 +163,9 @@ class Runtime:
         """The app's consumer."""
         return cast(SliceConsumer, self.app.consumer)
 
-    def highwater(self, tp: TP) -> int:
-        """End of a log as last heard from the broker; 0: not yet, or not ours any more."""
+    def highwater(self, tp: TP) -> int | None:
+        """End of a log as last heard from the broker; None: not yet, or not ours any more."""
         try:
-            return int(self.consumer.highwater(tp) or 0)
+            return self.consumer.highwater(tp)
         except (AssertionError, IllegalStateError):
-            return 0
+            return None

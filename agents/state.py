@@ -203,6 +203,8 @@ def open_file(path: Path) -> PartitionState | None:
     except OSError as error:
         raise explain(error, path) from error
     try:
+        with contextlib.suppress(OSError):
+            copied(path).unlink()  # of a holder that ended before it was stored
         # Asked while the file is ours: before, its last holder may still be writing, and end.
         if path.with_name(f"{path.name}.wal").exists():
             _reindex(con)
@@ -254,6 +256,11 @@ def explain(error: Exception, path: Path) -> Exception:
             f"user may write to."
         )
     return error
+
+
+def copied(path: Path) -> Path:
+    """Where a snapshot of a file lies until it is stored."""
+    return path.with_name(path.name + ".snapshot")
 
 
 def suspect(path: Path) -> Path:

@@ -10,13 +10,12 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import orjson
 import redis
-import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from agents.app import die
@@ -28,9 +27,10 @@ from domain.rules import Rule
 from domain.sealing import seal_to
 from schemas import load as schemas
 from schemas.codec import encode
-from schemas.topics import DEPARTMENTS
-from wire.kafka import consumer, producer
+from schemas.topics import DEPARTMENTS, TOPICS
+from wire.kafka import consumer, partitions_of, producer
 from wire.lawbook import Lawbook
+from wire.reading import end_offsets
 from wire.rediskeys import RedisKeys
 from wire.registry import Registry
 from wire.secrets import Secrets
@@ -38,12 +38,15 @@ from wire.settings import Settings
 
 log = logging.getLogger("doudi.tasks")
 
-CASES = "hub.case"
+CASES, IDENTITIES = "hub.case", "hub.identity"
 _BATCH = 500
 _GATHER_S = 0.2
 """A transaction costs Kafka much more than what is in it: tasks of a moment go out together."""
 _PATIENCE_MS = 3000
-"""How long after an event a task waits for the identity, which comes by another topic."""
+"""How long after an event a task waits for the identity, which may be published after it by another topic."""
+_POLL_S = 0.1
+_LONG_S = 10.0
+"""Who waits longer for identities says so."""
 _LONGEST_S = 90.0
 """A transaction's calls have time-outs of 30 s, but a client that has lost its coordinator may not keep them."""
 _AWAY = (redis.ConnectionError, redis.TimeoutError)
@@ -103,18 +106,66 @@ def _told(row: Mapping[str, Any]) -> bool:
     return row["kind"] == "task" and row["state"] != "held" and row["event"] not in ("refused", "repeated")
 
 
+class Identities:
+    """Documents of the vault in Redis, waited for while the projection has not yet all of hub.identity."""
+
+    def __init__(
+        self, client: redis.Redis, keys: RedisKeys, ends: Callable[[], Mapping[int, int]], stopping: threading.Event
+    ) -> None:
+        """``ends``: where the partitions of hub.identity end now. ``stopping``: ends every wait."""
+        self._redis, self._keys, self._ends, self._stopping = client, keys, ends, stopping
+
+    def of(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None] | None:
+        """The document of each event's person, None where the hub has none; None for all when asked to stop.
+
+        Raises what ``ends`` raises.
+        """
+        wanted = [self._keys.vault(r["subject_key"]) for r in rows]
+        ends: Mapping[int, int] | None = None
+        began, told = time.monotonic(), False
+        while rows and not self._stopping.is_set():
+            found, reached = self._look(wanted, ends)
+            missing = [r for r, d in zip(rows, found, strict=True) if d is None and r["state"] != "closed"]
+            if not missing or reached:
+                return [orjson.loads(d) if d else None for d in found]
+            if ends is None and time.time() * 1000 - max(r["at"] for r in missing) > _PATIENCE_MS:
+                ends = self._ends()
+                continue
+            if not told and time.monotonic() - began > _LONG_S:
+                log.warning("tasks wait for identities: Redis is away, or has not yet all of %s", IDENTITIES)
+                told = True
+            self._stopping.wait(_POLL_S)
+        return None if rows else []
+
+    def _look(self, wanted: Sequence[str], ends: Mapping[int, int] | None) -> tuple[Sequence[bytes | None], bool]:
+        """What is there of the documents, and whether all that was published up to ``ends`` is in Redis."""
+        try:
+            with self._redis.pipeline(transaction=True) as pipe:
+                # At one moment: a rebuild clears the documents before the positions.
+                pipe.mget(wanted)
+                pipe.exists(self._keys.hold)
+                pipe.hgetall(self._keys.position)
+                found, held, at = pipe.execute()
+        except _AWAY:
+            return [None] * len(wanted), False
+        if ends is None or held:
+            return found, False
+        return found, all(int(at.get(f"{IDENTITIES}:{p}".encode(), 0)) >= end for p, end in ends.items())
+
+
 class TaskAgent:
     """Follows hub.case and publishes tasks, one transaction a batch."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        """``stopping``: ends the wait for identities; what waits is published at the next start."""
         self._settings = settings
         self._registry = registry = Registry(settings.registry, settings.namespace)
         self._columns = Columns(registry)
         self._maker = TaskMaker(Secrets.load(settings.secrets_dir), Lawbook(settings, registry).rule)
         self._schema = schemas.of_topic(f"task.{DEPARTMENTS[0]}")
         self._ids = {d: registry.id_of(f"task.{d}") for d in DEPARTMENTS}
-        self._redis = redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5)
-        self._keys = RedisKeys(settings.namespace)
+        self._redis = redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5, retry=None)
+        self._identities = Identities(self._redis, RedisKeys(settings.namespace), self._identity_ends, stopping)
         self._topic = settings.topic(CASES)
         self._epoch = -1
         self._consumer: Consumer = consumer(
@@ -135,10 +186,16 @@ class TaskAgent:
         """Shut out every earlier owner and go to where the last transaction ended."""
         self._producer.init_transactions(30)
         at = self._consumer.committed([TopicPartition(self._topic, 0)], timeout=30)[0]
+        if at.error is not None:
+            raise KafkaException(at.error)
+        self._epoch = int(at.metadata or -1)
         self._consumer.assign([TopicPartition(self._topic, 0, max(at.offset, 0))])
 
     def step(self, wait_s: float = 0.5) -> int:
-        """Take what is there (or wait for it) and publish its tasks; returns the records read."""
+        """Take what is there (or wait for it) and publish its tasks; returns the records done.
+
+        None are done when it was asked to stop while it waited: whoever starts next begins with them.
+        """
         first = self._consumer.poll(wait_s)
         if first is None:
             return 0
@@ -147,13 +204,18 @@ class TaskAgent:
             return 0
         rows = self._rows(messages)
         end = (messages[-1].offset() or 0) + 1
-        documents = self._documents(rows)
+        documents = self._identities.of(rows)
+        if documents is None:
+            return 0
         with ended_within(_LONGEST_S):
             self._producer.begin_transaction()
             for row, document in zip(rows, documents, strict=True):
                 self._send(row, document)
             self._producer.send_offsets_to_transaction(
-                [TopicPartition(self._topic, 0, end)], self._consumer.consumer_group_metadata(), 30
+                # The epoch goes with the position: behind the owner's record nothing else tells it.
+                [TopicPartition(self._topic, 0, end, str(self._epoch))],
+                self._consumer.consumer_group_metadata(),
+                30,
             )
             self._producer.commit_transaction(30)
         return len(messages)
@@ -175,27 +237,15 @@ class TaskAgent:
         for row in instants(frame).to_dicts():
             if row["event"] == "owner":
                 self._epoch = max(self._epoch, row["_offset"])
-            elif row["epoch"] >= self._epoch and _told(row):
-                rows.append(row)
+            elif row["epoch"] >= self._epoch:
+                self._epoch = row["epoch"]
+                if _told(row):
+                    rows.append(row)
         return rows
 
-    def _documents(self, rows: list[dict[str, Any]]) -> Iterable[dict[str, Any] | None]:
-        if not rows:
-            return []
-        wanted = [self._keys.vault(r["subject_key"]) for r in rows]
-        while True:
-            found = self._ask(wanted)
-            missing = [r for r, d in zip(rows, found, strict=True) if d is None and r["state"] != "closed"]
-            newest = max((r["at"] for r in missing), default=0)
-            if time.time() * 1000 - newest > _PATIENCE_MS:
-                return [orjson.loads(d) if d else None for d in found]
-            time.sleep(0.1)
-
-    def _ask(self, wanted: list[str]) -> list[bytes | None]:
-        for attempt in stamina.retry_context(on=_AWAY, attempts=None, timeout=None, wait_max=2.0):
-            with attempt:
-                return self._redis.mget(wanted)  # type: ignore[return-value]
-        raise AssertionError("unreachable: attempts have no end")
+    def _identity_ends(self) -> dict[int, int]:
+        partitions = range(partitions_of(self._settings, TOPICS[IDENTITIES]))
+        return end_offsets(self._settings, self._consumer, self._settings.topic(IDENTITIES), partitions)
 
     def _send(self, row: dict[str, Any], document: dict[str, Any] | None) -> None:
         department = row["department"]
@@ -234,7 +284,7 @@ class TaskThread:
             self._thread.start()
 
     def stop(self) -> None:
-        """Finish the batch and stop."""
+        """Finish the batch, unless it waits for identities, and stop."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout=60)
@@ -242,7 +292,7 @@ class TaskThread:
 
     def _run(self) -> None:
         try:
-            agent = TaskAgent(self._settings)
+            agent = TaskAgent(self._settings, self._stopping)
             agent.start()
             while not self._stopping.is_set():
                 if 0 < agent.step() < _BATCH:

@@ -1,6 +1,6 @@
 """Watches hub.condition for announcements of owners: a sleeper may announce itself late, after we did.
 
-Then readers refuse us, rightly as far as they can know, so we must take the partition over anew.
+Then readers refuse us, rightly as far as they can know, so we must take the partition over anew: at the next start.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ class Watchman:
             queued_max_messages_kbytes=8192,
         )
         self._lock = threading.Lock()
-        self._assigned = False
+        self._began: int | None = None
         self._heard: dict[int, int] = {}
 
     def from_offset(self, offset: int) -> None:
-        """Begin to watch from here, unless watching already."""
+        """Begin to watch from here, unless watching from before it already."""
         with self._lock:
-            if not self._assigned:
+            if self._began is None or offset < self._began:
                 self._consumer.assign([TopicPartition(self._topic, 0, offset)])
-                self._assigned = True
+                self._began = offset
 
     def look(self) -> dict[int, int]:
         """Read what is new; greatest announced epoch by state partition."""
         with self._lock:
-            while self._assigned:
+            while self._began is not None:
                 messages = self._consumer.consume(MOST, 0.01)
                 for message in messages:
                     if (error := message.error()) is not None:
@@ -64,5 +64,5 @@ class Watchman:
     def close(self) -> None:
         """Stop watching."""
         with self._lock:
-            self._assigned = False
+            self._began = None
             self._consumer.close()

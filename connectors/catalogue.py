@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 class Coverage(_Strict):
     """What a complete feed covers: people of a division, from a day on."""
 
-    division: str = Field("", pattern=r"^\d{0,12}$", description="Division prefix; empty: everybody")
+    division: str = Field("", pattern=r"^[0-9]{0,12}$", description="Division prefix; empty: everybody")
     covers_from: date = Field(description="First day that the feed's records cover")
 
 
@@ -41,7 +41,7 @@ class Feed(_Strict):
     table: str = Field("", description="Table or view, schema.table where not in the default schema")
     folder: str = Field("", description="Drop folder of a feed of kind files")
     key: str = Field(description="Column of the department's own key")
-    key_contains_id: bool = Field(False, description="The key contains an ID number: topics carry its keyed hash")
+    key_contains_id: bool = Field(False, description="Topics carry the keyed hash of every key, whatever it looks like")
     updated_at: str = Field(description="Column that grows with every change of a row")
     deleted: str = Field("", description="Boolean column that marks a deleted row")
     compare_seconds: float = Field(0, ge=0, description="Seconds between full key comparisons; 0: none")

@@ -13,11 +13,16 @@ from functools import cache
 
 import polars as pl
 
+from domain.persons import ID_INSIDE
+
 LOCAL_HOURS = 8
 """Times without an offset are China Standard Time (UTC+8, no daylight saving since 1991)."""
 
-_OFFSET = r":\d{2}(?:\.\d+)?(Z|[+-]\d{2}(?::?\d{2})?)$"
+_OFFSET = r":[0-9]{2}(?:\.[0-9]+)?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 _MICROS_PER_MINUTE = 60_000_000
+# Polars reads years that Python cannot say; reading such a value out would end the process.
+_NO_YEAR = r"^(?:[+-]|0000|0{1,3}[^0-9])"
+_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999, UTC
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +40,10 @@ class Field:
 
 
 def text(column: str, pattern: str = r"[0-9A-Za-z_.\-]{1,32}") -> Field:
-    """A code that is taken as it is, provided that it looks like one: free text never passes."""
+    """A code that is taken as it is, provided that it looks like one: free text and ID numbers never pass."""
     raw = pl.col(column)
-    bad = raw.is_not_null() & ~raw.str.contains(f"^(?:{pattern})$")
-    return Field(raw, (column,), bad, f"{column} is not a code ({pattern})")
+    bad = raw.is_not_null() & (~raw.str.contains(f"^(?:{pattern})$") | raw.str.contains(ID_INSIDE.pattern))
+    return Field(raw, (column,), bad, f"{column} is not a code ({pattern}), or holds an ID number")
 
 
 def code(column: str, codes: Dictionary[str, str] | tuple[str, ...]) -> Field:
@@ -76,9 +81,11 @@ def dm2(column: str) -> Field:
 
 def _hundredths(column: str, what: str) -> Field:
     raw = pl.col(column)
-    bad = raw.is_not_null() & ~raw.str.contains(r"^-?\d{1,14}(?:\.\d{1,2}0*)?$")
+    bad = raw.is_not_null() & ~raw.str.contains(r"^-?[0-9]{1,14}(?:\.[0-9]{1,2}0*)?$")
     digits = (
-        raw.str.replace(r"^(-?\d+)$", "${1}.00").str.replace(r"\.(\d)$", ".${1}0").str.replace(r"\.(\d\d)0*$", "${1}")
+        raw.str.replace(r"^(-?[0-9]+)$", "${1}.00")
+        .str.replace(r"\.([0-9])$", ".${1}0")
+        .str.replace(r"\.([0-9]{2})0*$", "${1}")
     )
     value = digits.cast(pl.Int64, strict=False)
     return Field(value, (column,), bad, f"{column} is not {what} with at most two decimals")
@@ -92,12 +99,16 @@ def integer(column: str, low: int, high: int) -> Field:
 
 
 def day_of(raw: pl.Expr) -> pl.Expr:
-    """A date of ``2026-11-22``, ``20261122``, ``2026/11/22`` or the beginning of a timestamp; else null."""
-    return pl.coalesce(
+    """A date of ``2026-11-22``, ``20261122``, ``2026/11/22`` or the beginning of a timestamp; else null.
+
+    Null too outside the years 1 to 9999.
+    """
+    read = pl.coalesce(
         raw.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
         raw.str.to_date("%Y%m%d", strict=False),
         raw.str.to_date("%Y/%m/%d", strict=False),
     )
+    return pl.when(~raw.str.contains(_NO_YEAR)).then(read)
 
 
 def day(column: str) -> Field:
@@ -108,12 +119,16 @@ def day(column: str) -> Field:
 def month(column: str) -> Field:
     """The first day of a month of ``202611`` or ``2026-11``."""
     raw = pl.col(column)
-    value = (raw.str.replace(r"^(\d{4})-?(\d{2})$", "${1}${2}") + "01").str.to_date("%Y%m%d", strict=False)
+    read = (raw.str.replace(r"^([0-9]{4})-?([0-9]{2})$", "${1}${2}") + "01").str.to_date("%Y%m%d", strict=False)
+    value = pl.when(~raw.str.contains(_NO_YEAR)).then(read)
     return Field(value, (column,), says=f"{column} is not a month", strict=True)
 
 
 def moment_of(raw: pl.Expr) -> pl.Expr:
-    """UTC microseconds of an ISO timestamp; without ``Z`` or an offset it is local (UTC+8); else null."""
+    """UTC microseconds of an ISO timestamp; without ``Z`` or an offset it is local (UTC+8); else null.
+
+    Null too where it lies outside the years 1 to 9999 in UTC.
+    """
     return raw.map_batches(moments, return_dtype=pl.Datetime("us", "UTC"), is_elementwise=True)
 
 
@@ -122,6 +137,13 @@ def moments(texts: pl.Series) -> pl.Series:
 
     As databases write them all at once; whatever else there is, by the slower way.
     """
+    read = _moments(texts)
+    micros = read.to_physical()
+    inside = (micros >= _FIRST_MICROS) & (micros <= _LAST_MICROS)
+    return read.zip_with(inside, pl.Series([None], dtype=read.dtype))
+
+
+def _moments(texts: pl.Series) -> pl.Series:
     usual = texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", strict=False, time_unit="us")
     if usual.null_count() == texts.null_count():
         return usual
@@ -139,11 +161,11 @@ def _any_moment(raw: pl.Expr) -> pl.Expr:
     )
     signed = pl.when(digits.str.starts_with("-")).then(-minutes).otherwise(minutes)
     naive = (
-        raw.str.replace(r"(:\d{2}(?:\.\d+)?)(?:Z|[+-]\d{2}(?::?\d{2})?)$", "${1}")
+        raw.str.replace(r"(:[0-9]{2}(?:\.[0-9]+)?)(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$", "${1}")
         .str.replace("T", " ", literal=True)
         .str.replace("/", "-", literal=True, n=2)
-        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})$", "${1} 00:00:00")
-        .str.replace(r"^(\S+ \d{1,2}:\d{2})$", "${1}:00")
+        .str.replace(r"^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})$", "${1} 00:00:00")
+        .str.replace(r"^(\S+ [0-9]{1,2}:[0-9]{2})$", "${1}:00")
     )
     local = naive.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us").cast(pl.Int64)
     return (
@@ -161,10 +183,11 @@ def moment(column: str) -> Field:
 
 
 def division(column: str) -> Field:
-    """A division code of 2, 4, 6, 9 or 12 digits, filled to 12; empty where the department has none."""
+    """A division code of 2, 4, 6, 9 or 12 digits, filled to 12; empty where the department has none or a bad one."""
     raw = pl.col(column)
-    bad = raw.is_not_null() & ~raw.str.contains(r"^(?:\d{2}|\d{4}|\d{6}|\d{9}|\d{12})$")
-    return Field(raw.str.pad_end(12, "0").fill_null(""), (column,), bad, f"{column} is not a division code")
+    good = raw.str.contains(r"^(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12})$")
+    value = pl.when(good).then(raw.str.pad_end(12, "0")).otherwise(pl.lit(""))
+    return Field(value, (column,), raw.is_not_null() & ~good, f"{column} is not a division code")
 
 
 def constant(value: str) -> Field:

@@ -33,12 +33,19 @@ class Linker:
 
     linking: bytes
 
+    def record_ids(self, keys: Sequence[str], *, hash_key: bool) -> list[str]:
+        """Each record's id in topics and state: the department's key as it is, or its keyed hash.
+
+        Hashed are all keys with ``hash_key``, and always those that may hold an ID number.
+        """
+        return [persons.record_key(k, self.linking) if hash_key or persons.ID_INSIDE.search(k) else k for k in keys]
+
     def link(self, mapping: Mapping, frame: pl.DataFrame, today: date, *, hash_key: bool) -> pl.DataFrame:
         """``frame`` of `connectors.mapping.apply` with ``person_key``, ``_reason`` and ``record_id``.
 
         ``_reason`` is null where the person is known; ``_canonical`` is then the number's canonical form, for
-        the vault. ``born_on``, where the topic has it, is that number's date of birth. ``hash_key``: the
-        department's key contains an ID number, so record_id is its keyed hash.
+        the vault. ``born_on``, where the topic has it, is that number's date of birth. ``hash_key``: as in
+        `record_ids`.
         """
         clear, keys, reasons = self._persons(frame, today)
         columns = [
@@ -48,11 +55,8 @@ class Linker:
         ]
         if "born_on" in of_topic(mapping.topic).dtypes:
             columns.append(columns[0].str.slice(6, 8).str.to_date("%Y%m%d").alias("born_on"))
-        if hash_key:
-            hashed = [persons.record_key(k, self.linking) for k in frame["_key"].to_list()]
-            columns.append(pl.Series("record_id", hashed, pl.String))
-        else:
-            columns.append(frame["_key"].alias("record_id"))
+        ids = self.record_ids(frame["_key"].to_list(), hash_key=hash_key)
+        columns.append(pl.Series("record_id", ids, pl.String))
         if mapping.identity.household_no:
             columns.append(pl.Series("household_key", self._households(frame), pl.String))
         if mapping.identity.guardian_id:

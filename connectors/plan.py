@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from connectors.state import DELETED, LIVE, UNIDENTIFIED, Record
 
+TIE_MICROS = 1_000
+"""Versions of rows that share a time lie above it by less than this."""
+
 
 class Row(NamedTuple):
     """What matters of a row. ``person``: empty without a usable ID, ``reason`` then says why."""
@@ -55,11 +58,12 @@ def plan(
 
     A version is the time of change in µs, or one more than the last one where that is not greater: two
     changes that share a timestamp stay in order; what may not have been published goes out again under its own
-    version. ``later_read_wins``: the source shows its present (a
-    table); otherwise (a file) a row older than what was published is stale.
+    version. ``later_read_wins``: the source shows its present (a table); otherwise (a file) a row older than what was
+    published, or than a row before it here, is stale.
     """
     made = Plan()
     known = dict(known)
+    taken: dict[str, int] = {}
     for number, row in enumerate(rows):
         before = known.get(row.record_id)
         if row.problem and not row.deleted:
@@ -69,9 +73,13 @@ def plan(
             continue
         if row.record_id in rejected:
             made.rejected[row.record_id] = None
-        if before and not later_read_wins and row.micros < before.version:
-            made.stale += 1
-            continue
+        if before and not later_read_wins:
+            # a version that may not have been published may be a tie's, and this its row, read again
+            since = before.version - (TIE_MICROS - 1 if before.uncertain else 0)
+            if row.micros < taken.get(row.record_id, since):
+                made.stale += 1
+                continue
+        taken[row.record_id] = row.micros
         version = max(row.micros, before.version + (not before.uncertain)) if before else row.micros
         after = _decide(made, number, row, before, version=version, snapshot=snapshot)
         if after is not None:

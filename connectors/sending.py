@@ -11,11 +11,12 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from confluent_kafka import KafkaError, Message
 
 from connectors.errors import KafkaDown, Permanent
 from schemas import codec, load
 from wire.errors import DeliveryFailed, WireError
-from wire.kafka import Publisher
+from wire.kafka import Publisher, fault
 from wire.registry import Registry
 from wire.settings import Settings
 
@@ -40,6 +41,8 @@ class Sender:
     stop: threading.Event
     _publisher: Publisher | None = field(default=None, repr=False)
     _any: bool = False
+    _failed: WireError | None = None
+    """The first failed delivery of this producer: nothing that is acknowledged after it makes up for it."""
 
     def __enter__(self) -> Sender:
         self._any = False
@@ -59,22 +62,29 @@ class Sender:
         while True:
             try:
                 publisher.flush(_ACK_WAIT_S)
-                return
+                break
             except DeliveryFailed as error:
                 if not len(publisher):
-                    raise  # failed for good: the page is sent again
+                    raise
                 if self.stop.is_set():
                     raise Stopped from None
                 log.warning("%s", error)
+        if self._failed is not None:
+            raise self._failed  # for good: the page is sent again
 
     def _open(self) -> Publisher:
         if self._publisher is None:
-            self._publisher = Publisher(self.settings)
+            self._publisher = Publisher(self.settings, on_delivery=self._report)
         return self._publisher
+
+    def _report(self, error: KafkaError | None, _message: Message) -> None:
+        # the publisher's own report is forgotten once told, also while others are still queued
+        if error is not None and self._failed is None:
+            self._failed = fault(self.settings, error)
 
     def _ours(self, error: WireError) -> KafkaDown | Permanent:
         # a new producer next time, so that nothing half-sent comes along later under an old page
-        self._publisher = None
+        self._publisher = self._failed = None
         return KafkaDown(str(error)) if error.family == "transient" else Permanent(str(error))
 
     def send(self, topic: str, keys: Sequence[bytes], values: Sequence[bytes], partition: int = -1) -> None:

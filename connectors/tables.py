@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connectors.catalogue import Feed
+from connectors.link import Linker
 from connectors.mapping import Mapping
+from connectors.plan import TIE_MICROS
 from connectors.publish import Counts, Outlet
 from connectors.sources.sql import Position, Table
 from connectors.state import DELETED, Changes
-from domain import persons
 from wire.pace import until
 
 log = logging.getLogger("doudi.connector")
 
 _MICROS = 1_000_000
-_TIE_MICROS = 1_000
 _MASS_FRACTION, _MASS_ROWS = 0.2, 1000
 _DELETE_PAGE = 5_000
 
@@ -42,6 +42,9 @@ class TableFeed:
     _moved_at: float | None = None
     _near_until: float = float("-inf")
     _swept_at: float = float("-inf")
+    _swept_from: float = float("-inf")
+    """When the last finished sweep ended, and when it began."""
+    _sweep_began: float = float("-inf")
     _compared_at: float | None = None
     _comparing: str | None = None
     _compare_wanted: bool = False
@@ -120,10 +123,6 @@ class TableFeed:
             self._live = Position(*self.outlet.state.note(self.feed.source, "live", [start + 1, ""]))
         return self._live
 
-    def _still(self) -> float:
-        """Seconds since something was read that was new."""
-        return self.monotonic() - (self._moved_at if self._moved_at is not None else float("-inf"))
-
     def _floor(self) -> int:
         """Nothing older is live: until the first load is complete it belongs to that."""
         start: int = self.outlet.state.note(self.feed.source, "start", 0)
@@ -144,9 +143,9 @@ class TableFeed:
         if not page.height:
             return False
         keys, stamps = self.table.split(page)
-        last, now = Position(stamps[-1] or 0, keys[-1]), self._now()
-        if last.micros > now:  # a clock ahead of ours: do not step over what comes in between
-            last = Position(now, "")
+        newest, now = stamps[-1], self._now()
+        # a clock ahead of ours, or no time that can be said: do not step over what comes in between
+        last = Position(now, "") if newest is None or newest > now else Position(newest, keys[-1])
         moved = last != at
         notes = {"live": [*last]} if moved else {}
         hashes = page.hash_rows().to_list()
@@ -166,7 +165,9 @@ class TableFeed:
         """One page of the sweep over the overlap. True while one is under way."""
         now = self.monotonic()
         if self._sweeping is None:
-            quiet = self._still() > self.feed.overlap_seconds + 2 * self.feed.sweep_seconds
+            # what had a time before the last row that was new has committed by then; a source that cannot be
+            # reached puts that sweep off, however long
+            quiet = self._moved_at is not None and self._swept_from > self._moved_at + self.feed.overlap_seconds
             if quiet or not self.feed.overlap_seconds or now - self._swept_at < self.feed.sweep_seconds:
                 return False
             # from where the last sweep ended, however long ago: a stop or a long first load leaves no hole
@@ -174,6 +175,7 @@ class TableFeed:
             begin = min(state.note(source, "swept", state.note(source, "start")), until)
             self._sweeping = (Position(begin - int(self.feed.overlap_seconds * _MICROS), ""), until)
             self._certain, self._checked = self._checked, {}
+            self._sweep_began = now
         after, until = self._sweeping
         page = self.table.stamps(after, until)
         keys, stamps = self.table.split(page)
@@ -184,7 +186,7 @@ class TableFeed:
         if self.table.full(page):
             self._sweeping = (Position(stamps[-1] or 0, keys[-1]), until)
             return True
-        self._sweeping, self._swept_at = None, self.monotonic()
+        self._sweeping, self._swept_from, self._swept_at = None, self._sweep_began, self.monotonic()
         if until != self.outlet.state.note(self.feed.source, "swept"):
             self._save({"swept": until})
         return False
@@ -208,10 +210,8 @@ class TableFeed:
             self._add(self.outlet.page(self.feed, self.mapping, rows, snapshot=False))
 
     def _ids(self, keys: list[str]) -> list[str]:
-        clean = [k.strip() for k in keys]
-        if not self.feed.key_contains_id:
-            return clean
-        return [persons.record_key(k, self.outlet.secrets.linking) for k in clean]
+        linker = Linker(self.outlet.secrets.linking)
+        return linker.record_ids([k.strip() for k in keys], hash_key=self.feed.key_contains_id)
 
     # deletes without a flag
 
@@ -271,5 +271,5 @@ class TableFeed:
 
 
 def _differs(version: int, micros: int | None) -> bool:
-    """Whether a row was changed since that version; a tie's versions lie a little above its timestamp."""
-    return micros is not None and not micros <= version < micros + _TIE_MICROS
+    """Whether a row was changed since that version."""
+    return micros is not None and not micros <= version < micros + TIE_MICROS

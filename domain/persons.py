@@ -22,6 +22,8 @@ Reason = Literal["missing", "malformed", "check_digit", "birth_date"]
 REASONS: Final = get_args(Reason)
 OLDEST_YEARS: Final = 130
 """A birth date further back than this is taken for a mistake."""
+ID_INSIDE: Final = re.compile(r"[0-9]{17}[0-9Xx]")
+"""Found in text that may hold an ID number: such text goes into no topic as it is."""
 
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK: Final = "10X98765432"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 import zlib
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -48,6 +49,9 @@ class _Plans:
 
 
 _plans: WeakKeyDictionary[Connection, _Plans] = WeakKeyDictionary()
+_planning = threading.Lock()
+"""The setting is the whole database's: a thread that took it back on another connection, while a plan is being made,
+would make it one that relies on statistics."""
 
 
 def run(con: Connection, sql: str) -> Connection:
@@ -66,11 +70,12 @@ def keep(con: Connection, sql: str) -> bool:
     if plans.left.get(sql):
         return False
     name = plans.names.setdefault(sql, f"kept_{len(plans.names)}")
-    con.execute("set disabled_optimizers = 'statistics_propagation'")
-    try:
-        con.execute(f"prepare {name} as {sql}")
-    finally:
-        con.execute("reset disabled_optimizers")
+    with _planning:
+        con.execute("set disabled_optimizers = 'statistics_propagation'")
+        try:
+            con.execute(f"prepare {name} as {sql}")
+        finally:
+            con.execute("reset disabled_optimizers")
     uses = min(_USES << plans.made.get(sql, 0), _MOST)
     plans.made[sql] = plans.made.get(sql, 0) + 1
     # Each after another number of uses: a cycle that plans everything anew takes three times as long.

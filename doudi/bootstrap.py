@@ -111,8 +111,7 @@ def pip(arguments: list[str], count: int = 0) -> None:
             )
         elif "No matching distribution" in text:
             mend = (
-                "this system or Python has no build of that package: use Python 3.11 to 3.14, Linux (x86-64, "
-                "arm64) or macOS"
+                "this system or Python has no build of that package: use Python 3.11 to 3.14 on Linux (x86-64) or macOS"
             )
         elif "No space left" in text:
             mend = "make room on the disk"

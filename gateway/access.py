@@ -67,8 +67,9 @@ def saves_sheet(actor: Actor, case: Mapping[str, Any]) -> bool:
     return checks(actor, case) and case["state"] != "held"
 
 
-def asks(actor: Actor) -> bool:
-    """Whether the user may ask of any rule: its answer shows facts of other departments."""
+def sees_whole(actor: Actor) -> bool:
+    """Whether the user sees every fact and record behind a case, and may ask why, and why not: they are other
+    departments' too. A department sees the facts that the rule's purpose names."""
     return actor.role != "department"
 
 

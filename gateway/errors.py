@@ -86,11 +86,13 @@ TABLE: dict[str, Line] = {
         "办理结果代码不正确｜The outcome code is not one of this kind of case",
         "从 outcomes 中选择｜Choose one of the case's outcomes",
     ),
-    "bad_command": Line(422, "不支持的操作｜No such command", "使用 sign 或 close｜Use sign or close"),
+    "bad_command": Line(
+        422, "不支持的操作｜No such command", "使用 sign、close 或 release｜Use sign, close or release"
+    ),
     "unknown_case": Line(404, "事项不存在｜There is no such case", "核对编号｜Check the number"),
     "key_reused": Line(
         409,
-        "Idempotency-Key 已用于其他事项｜This Idempotency-Key was used for another case",
+        "Idempotency-Key 已用于其他请求｜This Idempotency-Key was used for another request",
         "换一个新的｜Use a new one",
     ),
     "no_authorisation": Line(

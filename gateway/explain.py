@@ -11,6 +11,7 @@ import orjson
 
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.law import Law
+from domain.rulelint import FIELD
 from domain.rules import RuleBook
 
 
@@ -47,15 +48,25 @@ class Explainer:
             [] if rule is None else [{"text_zh": s.text_zh, "text_en": s.text_en, "ref": s.ref} for s in rule.sources]
         )
 
-    def condition(self, held: Mapping[str, Any]) -> dict[str, Any]:
-        """A condition of a case as the console shows it. No key of a person or household is in it."""
+    def condition(self, held: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+        """A condition of a case as the console shows it. No key of a person or household is in it.
+
+        Unless ``whole``, no record, and of the facts those alone that the rule's purpose names; where its sentence
+        tells others, its title stands instead.
+        """
         evidence = orjson.loads(held["evidence"] or b"{}")
         thresholds = orjson.loads(held["thresholds"] or b"{}")
         book, rule = self.laws.today, self.laws.law.rule(held["rule"], held["rule_version"])
         titles = self.title(held["rule"], held["rule_version"])
+        records = orjson.loads(held["records"] or b"[]") if whole else []
+        if not whole:
+            evidence = {n: v for n, v in evidence.items() if rule and n in rule.purpose_fields}
+        hidden = set() if whole or rule is None else {*rule.evidence} - {*rule.purpose_fields}
 
         def said(language: Language) -> str:
-            return sentence(book, rule, evidence, thresholds, language) if rule else str(held["rule"])
+            if rule is None or hidden.intersection(FIELD.findall(getattr(rule.explain, language))):
+                return titles[f"title_{language}"]
+            return sentence(book, rule, evidence, thresholds, language)
 
         return {
             "condition_id": self.opaque(held["condition_id"]),
@@ -71,15 +82,12 @@ class Explainer:
             "tier": held["tier"],
             "tier_zh": shown(held["tier"] or "none", "tier", "zh"),
             "tier_en": shown(held["tier"] or "none", "tier", "en"),
-            "episode": held["episode"],
+            "episode": held["episode"] if whole else "",
             "as_of": held["as_of"],
             "facts": [fact(book, n, v) for n, v in evidence.items() if not n.endswith("_key")],
             "thresholds": [_threshold(book, n, v) for n, v in thresholds.items()],
             "legal": self.legal(held["rule"], held["rule_version"]),
-            "records": [
-                {k: r.get(k) for k in ("topic", "partition", "offset", "record_id")}
-                for r in orjson.loads(held["records"] or b"[]")
-            ],
+            "records": [{k: r.get(k) for k in ("topic", "partition", "offset", "record_id")} for r in records],
             "sentence_zh": said("zh"),
             "sentence_en": said("en"),
         }

@@ -78,9 +78,14 @@ async def _merged(client: Client, lists: Sequence[str], after: Place | None) -> 
 
 async def _next(client: Client, name: str, after: Place | None) -> list[Place]:
     """The next chunk of a list behind a place."""
-    start = 0 if after is None else await _rank_behind(client, name, after)
-    found = await client.zrange(name, start, start + _CHUNK - 1, desc=True, withscores=True)
-    return [(int(score), member.decode()) for member, score in found]
+    while True:
+        rank = 0 if after is None else await _rank_behind(client, name, after)
+        start = max(rank - 1, 0)
+        found = await client.zrange(name, start, rank + _CHUNK - 1, desc=True, withscores=True)
+        places = [(int(score), member.decode()) for member, score in found]
+        behind = [p for p in places if after is None or p < after]
+        if len(places) - len(behind) == rank - start:  # else the list has moved since it told the rank: ask again
+            return behind
 
 
 async def _rank_behind(client: Client, name: str, after: Place) -> int:
@@ -92,8 +97,8 @@ async def _rank_behind(client: Client, name: str, after: Place) -> int:
     high = low + int(await client.zcount(name, after[0], after[0]))
     while low < high:  # among equal scores members descend: bisect
         middle = (low + high) // 2
-        member = (await client.zrange(name, middle, middle, desc=True))[0].decode()
-        low, high = (middle + 1, high) if member >= after[1] else (low, middle)
+        found = await client.zrange(name, middle, middle, desc=True)
+        low, high = (middle + 1, high) if found and found[0].decode() >= after[1] else (low, middle)
     return low
 
 

@@ -26,7 +26,7 @@ from gateway import access
 from gateway.asking import Asking, content_of
 from gateway.client import Client
 from gateway.errors import Problem
-from gateway.orders import command_id_of
+from gateway.orders import KEPT_S, command_id_of
 from gateway.outgoing import Outgoing
 from wire.asking import Question
 from wire.rediskeys import RedisKeys
@@ -34,8 +34,6 @@ from wire.rediskeys import RedisKeys
 log = logging.getLogger("doudi.gateway")
 
 TOPIC, SOURCE, EPOCH = "civil.check", "civil.sheet", 1
-KEPT_S = 86_400
-"""So long a repeated key gets the same answer."""
 _CODE = re.compile(r"[0-9A-Za-z_.\-]{1,32}")
 _TELEPHONE = re.compile(r"1[3-9][0-9]{9}")
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -38,10 +39,21 @@ def order(entry_id: str) -> tuple[int, int]:
 
 @dataclass(eq=False, slots=True)
 class Subscriber:
-    """A client's queue. ``lost``: it did not keep up, and has to be told so."""
+    """A client: its queue, and how long it is left without a byte. ``lost``: it did not keep up, and has to be told."""
 
+    heartbeat_s: float
     queue: asyncio.Queue[Entry] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
     lost: bool = False
+    sent_at: float = 0.0
+
+    def sent(self, text: bytes) -> bytes:
+        """What is sent to it now."""
+        self.sent_at = time.monotonic()
+        return text
+
+    def left(self) -> float:
+        """Seconds until it has to be sent something."""
+        return self.sent_at + self.heartbeat_s - time.monotonic()
 
 
 class Feed:
@@ -96,46 +108,54 @@ class Feed:
     async def events(
         self, after: str | None, wanted: Callable[[dict[str, str]], bool], *, heartbeat_s: float = HEARTBEAT_S
     ) -> AsyncIterator[bytes]:
-        """What a client is sent: entries that are wanted, after an id or from now on; comments in silence.
+        """What a client is sent: entries that are wanted, after an id or from now on; in silence a comment, with the
+        id that was reached.
 
         ``reset`` where the stream no longer reaches back to the id, or the client was too slow: it has
         to load its lists again, and goes on from the id of that event.
         """
-        subscriber = Subscriber()
+        subscriber = Subscriber(heartbeat_s)
         self._subscribers.add(subscriber)
         try:
-            yield b"retry: 2000\n\n"
-            position = after or await self._newest()
-            if after and await self._trimmed(after):
-                position = await self._newest()
-                yield _reset(position)
-            for _ in range(_REBUILD_LOOKS):
-                async for entry in self._since(position):
-                    position = entry[0]
-                    if wanted(entry[1]):
-                        yield _event(entry)
-                # While a rebuild fills the stream again, what lies between comes by this way only.
-                if order(await self._newest()) >= order(self._reached):
-                    break
-                await asyncio.sleep(0.1)
-            while True:
-                if subscriber.lost:
-                    subscriber.lost = False
-                    while not subscriber.queue.empty():
-                        subscriber.queue.get_nowait()
-                    position = await self._newest()
-                    yield _reset(position)
-                try:
-                    entry = await asyncio.wait_for(subscriber.queue.get(), heartbeat_s)
-                except TimeoutError:
-                    yield b": heartbeat\n\n"
-                    continue
-                if order(entry[0]) > order(position):
-                    position = entry[0]
-                    if wanted(entry[1]):
-                        yield _event(entry)
+            yield subscriber.sent(b"retry: 2000\n\n")
+            async for position, text in self._followed(subscriber, after, wanted):
+                if text or subscriber.left() <= 0:
+                    yield subscriber.sent(text or _heartbeat(position))
         finally:
             self._subscribers.discard(subscriber)
+
+    async def _followed(
+        self, subscriber: Subscriber, after: str | None, wanted: Callable[[dict[str, str]], bool]
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """The id reached and what there is to say of it, often nothing: at the latest when something has to be sent."""
+        position = after or await self._newest()
+        if after and await self._trimmed(after):
+            position = await self._newest()
+            yield position, _reset(position)
+        for _ in range(_REBUILD_LOOKS):
+            async for entry in self._since(position):
+                position = entry[0]
+                yield position, _event(entry) if wanted(entry[1]) else b""
+            # While a rebuild fills the stream again, what lies between comes by this way only.
+            if order(await self._newest()) >= order(self._reached):
+                break
+            yield position, b""
+            await asyncio.sleep(0.1)
+        while True:
+            if subscriber.lost:
+                subscriber.lost = False
+                while not subscriber.queue.empty():
+                    subscriber.queue.get_nowait()
+                position = await self._newest()
+                yield position, _reset(position)
+            try:
+                entry = await asyncio.wait_for(subscriber.queue.get(), subscriber.left())
+            except TimeoutError:
+                yield position, b""
+                continue
+            if order(entry[0]) > order(position):
+                position = entry[0]
+                yield position, _event(entry) if wanted(entry[1]) else b""
 
     async def _since(self, after: str) -> AsyncIterator[Entry]:
         while True:
@@ -171,3 +191,7 @@ def _event(entry: Entry) -> bytes:
 
 def _reset(position: str) -> bytes:
     return f"id: {position}\nevent: reset\ndata: {{}}\n\n".encode()
+
+
+def _heartbeat(position: str) -> bytes:
+    return f"id: {position}\n: heartbeat\n\n".encode()

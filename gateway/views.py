@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from domain.cases import OUTCOMES, Actor
-from gateway.access import actions, saves_sheet
+from gateway.access import actions, saves_sheet, sees_whole
 from gateway.explain import Explainer
 
 LOCAL = timezone(timedelta(hours=8))
@@ -52,9 +52,10 @@ def summary(case: Mapping[str, Any], explainer: Explainer, day: date) -> dict[st
 
 def detail(case: Mapping[str, Any], actor: Actor, explainer: Explainer, day: date) -> dict[str, Any]:
     """A case with its explanation and what this user may do with it now."""
+    whole = sees_whole(actor)
     return {
         **summary(case, explainer, day),
-        "conditions": [explainer.condition(c) for c in case["conditions"]],
+        "conditions": [explainer.condition(c, whole=whole) for c in case["conditions"]],
         "outcomes": [{"code": o.code, "label_zh": o.label_zh, "label_en": o.label_en} for o in OUTCOMES[case["kind"]]],
         "actions": actions(actor, case),
         "sheet": saves_sheet(actor, case),

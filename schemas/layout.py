@@ -74,11 +74,14 @@ class Symbols:
 
 
 class Numbers:
-    """Zigzag varints of int64 values. A varint of canonical length is canonical."""
+    """Zigzag varints of int64 values; ``most``: how many bytes the longest of the type has.
 
-    proved = True
+    A varint of canonical length is canonical, unless it is of the greatest length: its last byte has room for
+    bits that the type has not, and decoders drop them.
+    """
 
-    def __init__(self, values: Ints) -> None:
+    def __init__(self, values: Ints, most: int = 10) -> None:
+        self.most = most
         self.zigzag = ((values << 1) ^ (values >> 63)).view(np.uint64)
         lengths = np.ones(len(values), np.int8)  # added up in one byte each, the type of what a comparison gives
         top = self.zigzag.max() if len(values) else np.uint64(0)
@@ -89,10 +92,12 @@ class Numbers:
             lengths += (self.zigzag >= size).view(np.int8)
             self.widest += 1
         self.lengths = lengths.astype(np.int64)
+        self.proved = self.widest < most
 
     def check(self, data: Bytes, at: Ints) -> bool:
-        """Nothing is left to check."""
-        return True
+        """Compares the last byte of the longest."""
+        longest, last = np.flatnonzero(self.lengths == self.most), self.most - 1
+        return bool((data[at[longest] + last] == self.zigzag[longest] >> np.uint64(7 * last)).all())
 
     def write(self, out: Bytes, at: Ints) -> None:
         """Write seven bits at a time, the rows that have so many bytes."""
@@ -279,7 +284,8 @@ def _of_node(node: Node, array: Any, rows: Ints | None) -> Piece:
         return Chain([Numbers(lengths), Blobs(lengths, array)], len(lengths))
     if node.kind in ("int", "long"):
         values = _numbers(array, np.int32 if node.kind == "int" else np.int64)
-        return Numbers((values if rows is None else values[rows]).astype(np.int64, copy=False))
+        values = (values if rows is None else values[rows]).astype(np.int64, copy=False)
+        return Numbers(values, most=5 if node.kind == "int" else 10)
     if node.kind == "boolean":
         codes = _bits(array, 1)
         return Codes(codes if rows is None else codes[rows])

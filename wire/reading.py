@@ -76,14 +76,15 @@ def read_all(
         heard = time.monotonic()
         while waiting:
             messages = client.consume(batch, 0.2)
-            if time.monotonic() - heard > patience_s:
+            some = any(m.error() is None for m in messages)
+            if not some and time.monotonic() - heard > patience_s:
                 raise KafkaUnreachable(
                     f"nothing arrives of {topic} from {settings.kafka} for "
                     f"{patience_s:g} s; check the brokers, then read again"
                 )
-            if any(m.error() is None for m in messages):
-                heard = time.monotonic()
             yield from _batches(settings, messages, ends, waiting)
+            if some:
+                heard = time.monotonic()  # the time that the caller took is not the broker's
     finally:
         client.close()
 

@@ -97,7 +97,7 @@ class RedisKeys:
         return self._key("sheet", record_id)
 
     def saved(self, command_id: str) -> str:
-        """The gateway's own: which version a request saved, and a digest of what; kept for a day."""
+        """The gateway's own: what a request saved or which cases it chose, and for which wish; kept for a day."""
         return self._key("saved", command_id)
 
     def attempts(self, who: str) -> str:

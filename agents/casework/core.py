@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from agents.casework.store import COMMANDS, CONDITIONS, CaseStore, Epochs, Event, case_of
+from agents.casework.store import COMMANDS, CONDITIONS, CaseStore, Epochs, Event, answers, case_of
 from agents.columns import instants
-from domain.cases import CaseEvent, Command, Condition, Docket, Policy, fold, handle
+from domain.cases import Answer, CaseEvent, Command, Condition, Docket, Policy, fold, handle
 from domain.cases.model import group_of, tally_of
 
 log = logging.getLogger("doudi.casework")
@@ -117,7 +117,6 @@ class Rebuild:
     def __init__(self) -> None:
         self.docket = Docket()
         self.epoch = -1
-        self.answers: list[CaseEvent] = []
 
     def read(self, frame: pl.DataFrame) -> None:
         """Take decoded records of hub.case (schema columns and ``_offset``) in the order of the log."""
@@ -140,19 +139,8 @@ class Rebuild:
                     docket.count(tally)
         docket.condition_position = max(docket.condition_position, row["condition_position"])
         docket.command_position = max(docket.command_position, row["command_position"])
-        if row["command_id"]:
-            self.answers.append(
-                CaseEvent(
-                    row["event_id"],
-                    row["event"],
-                    case,
-                    row["condition_position"],
-                    row["command_position"],
-                    row["at"],
-                    row["command_id"],
-                    row["refusal"],
-                )
-            )
+        if answers(row["command_id"], row["event"], row["refusal"]):
+            docket.answers.setdefault(row["command_id"], Answer(case.case_id, row["refusal"]))
 
 
 def _rows(frame: pl.DataFrame | None, *names: Any) -> Iterator[dict[str, Any]]:

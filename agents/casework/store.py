@@ -6,7 +6,7 @@ together with the positions and the events to publish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any
@@ -106,12 +106,12 @@ class CaseStore:
         with self._state.transaction():
             self._write(docket)
             self._tally(docket)
-            self._insert("answers", _answers(events))
+            self._insert("answers", _answers(_given(events)))
             self._queue(rows)
             self._move(docket, epochs)
         return rows
 
-    def adopt(self, docket: Docket, events: Sequence[CaseEvent], case_position: int, epochs: Epochs) -> None:
+    def adopt(self, docket: Docket, case_position: int, epochs: Epochs) -> None:
         """Replace everything by what hub.case holds: the file was lost, is old, or had another owner."""
         docket.touched.update(docket.cases)
         docket.joined.update(docket.case_of)
@@ -124,7 +124,7 @@ class CaseStore:
             self._case_position = case_position
             self._write(docket, fresh=True)
             self._tally(docket)
-            self._insert("answers", _answers(events))
+            self._insert("answers", _answers((c, *given) for c, given in docket.answers.items()))
             self._move(docket, epochs)
 
     def waiting(self) -> list[Event]:
@@ -254,14 +254,18 @@ def _day(value: Any) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def _answers(events: Sequence[CaseEvent]) -> pl.DataFrame:
-    rows = [
-        (e.command_id, e.case.case_id, e.refusal)
-        for e in events
-        if e.command_id and e.event != "repeated" and e.refusal != "key_reused"
-    ]
+def answers(command_id: str, event: str, refusal: str) -> bool:
+    """Whether an event gives a command its answer: it neither repeats one nor refuses a key that was used before."""
+    return bool(command_id) and event != "repeated" and refusal != "key_reused"
+
+
+def _given(events: Iterable[CaseEvent]) -> Iterator[tuple[str, str, str]]:
+    return ((e.command_id, e.case.case_id, e.refusal) for e in events if answers(e.command_id, e.event, e.refusal))
+
+
+def _answers(rows: Iterable[tuple[str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame(
-        rows, schema={"command_id": pl.String, "case_id": pl.String, "refusal": pl.String}, orient="row"
+        list(rows), schema={"command_id": pl.String, "case_id": pl.String, "refusal": pl.String}, orient="row"
     )
 
 

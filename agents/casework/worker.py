@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -143,13 +144,14 @@ class Worker:
         if mine < 0 or max(mine, seen) > self._epoch:
             return False  # a new file, or one of another log
         published = set()
-        for frame in self._case_log(max(seen, mine)):
-            foreign = frame.filter((pl.col("event") != OWNER) & (pl.col("epoch") != mine))
-            others = frame.filter((pl.col("event") == OWNER) & ~pl.col("_offset").is_in([mine, self._epoch]))
-            if not foreign.is_empty() or not others.is_empty():
-                log.warning("another casework wrote since this file was used: made anew from hub.case")
-                return False
-            published.update(frame["event_id"].to_list())
+        with closing(self._case_log(max(seen, mine))) as frames:
+            for frame in frames:
+                foreign = frame.filter((pl.col("event") != OWNER) & (pl.col("epoch") != mine))
+                others = frame.filter((pl.col("event") == OWNER) & ~pl.col("_offset").is_in([mine, self._epoch]))
+                if not foreign.is_empty() or not others.is_empty():
+                    log.warning("another casework wrote since this file was used: made anew from hub.case")
+                    return False
+                published.update(frame["event_id"].to_list())
         if published:
             store.drop(published)
         return True
@@ -165,15 +167,14 @@ class Worker:
             for batch in read_all(self._settings, topic, partitions=[0], until={0: until}):
                 frame, _ = self._columns.frame("hub.condition", batch.keys, batch.values, batch.offsets)
                 epochs_of(frame, epochs)
-        store.adopt(rebuild.docket, rebuild.answers, self._epoch, epochs)
+        store.adopt(rebuild.docket, self._epoch, epochs)
         log.info("casework's state was made anew: %d cases", len(rebuild.docket.cases))
 
-    def _case_log(self, start: int) -> list[pl.DataFrame]:
+    def _case_log(self, start: int) -> Generator[pl.DataFrame, None, None]:
         """hub.case from an offset up to and with our own owner record."""
-        topic, frames = self._settings.topic("hub.case"), []
-        for batch in read_all(self._settings, topic, partitions=[0], start=lambda _: start, until={0: self._epoch + 1}):
-            frames.append(self._columns.frame("hub.case", batch.keys, batch.values, batch.offsets)[0])
-        return frames
+        topic, until = self._settings.topic("hub.case"), {0: self._epoch + 1}
+        for batch in read_all(self._settings, topic, partitions=[0], start=lambda _: start, until=until):
+            yield self._columns.frame("hub.case", batch.keys, batch.values, batch.offsets)[0]
 
     def _publish(self, events: Sequence[Event]) -> None:
         if not events:

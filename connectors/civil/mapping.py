@@ -8,6 +8,7 @@ import polars as pl
 
 from connectors.fields import Field, boolean, code, day, division, fen, text
 from connectors.mapping import Identity, Mapping
+from domain.persons import ID_INSIDE
 
 TIERS: Final = ("tekun", "dibao", "bianyuan", "gangxing", "jiance", "qita")
 BENEFITS: Final = (
@@ -57,7 +58,7 @@ _STATES: Final = {
 def _relation(column: str) -> Field:
     raw = pl.col(column)
     word = raw.replace_strict(_RELATIONS, default=None, return_dtype=pl.String)
-    is_code = raw.str.contains(r"^(?:\d{1,2}|[a-z_]{1,16})$")
+    is_code = raw.str.contains(r"^(?:[0-9]{1,2}|[a-z_]{1,16})$")
     value = pl.when(is_code).then(raw).when(raw.is_not_null()).then(pl.coalesce(word, pl.lit("99")))
     return Field(value, (column,))
 
@@ -65,7 +66,7 @@ def _relation(column: str) -> Field:
 def _reason(column: str) -> Field:
     """A code passes; words become ``other``: they may say more about a person than a reader needs."""
     raw = pl.col(column)
-    is_code = raw.str.contains(r"^[0-9A-Za-z_]{1,32}$")
+    is_code = raw.str.contains(r"^[0-9A-Za-z_]{1,32}$") & ~raw.str.contains(ID_INSIDE.pattern)
     return Field(pl.when(is_code).then(raw).when(raw.is_not_null()).then(pl.lit("other")), (column,))
 
 

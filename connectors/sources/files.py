@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -35,7 +34,7 @@ def read(path: Path, columns: Sequence[str]) -> Content:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise BadFile(f"The file is larger than {_MOST_BYTES >> 20} MB. Split it.")
-    rows = _csv(path.read_bytes()) if path.suffix.lower() == ".csv" else _xlsx(path)
+    rows = (_csv if path.suffix.lower() == ".csv" else _xlsx)(path.read_bytes())
     numbered = iter(rows)
     _, header = next(numbered, (0, []))
     header = [h.strip() for h in header]
@@ -97,16 +96,12 @@ def _csv(data: bytes) -> Iterable[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
-def _xlsx(path: Path) -> Iterable[tuple[int, list[str]]]:
+def _xlsx(data: bytes) -> Iterable[tuple[int, list[str]]]:
     import openpyxl  # noqa: PLC0415 - a tenth of the time to start, and seldom needed
-    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise BadFile(f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx.") from None
-    try:
-        sheet = book.worksheets[0]
+        sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True).worksheets[0]
+        sheet.reset_dimensions()  # what a sheet says of its size may be old: rows beyond it would not be read
         width = 0
         for line, cells in enumerate(sheet.iter_rows(values_only=True), 1):
             row = [_cell(c) for c in cells]
@@ -114,8 +109,8 @@ def _xlsx(path: Path) -> Iterable[tuple[int, list[str]]]:
                 row.pop()
             width = width or len(row)
             yield line, row + [""] * (width - len(row))
-    finally:
-        book.close()
+    except Exception as error:  # a damaged file fails in openpyxl in every way there is
+        raise BadFile(f"The file is no readable XLSX ({type(error).__name__}). Save it again as .xlsx.") from None
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from connectors.fields import Field, code, day, division, text
+from connectors.fields import Field, code, day, division, moment_of, text
 from connectors.mapping import Identity, Mapping
 
 _EVENTS: Final = {
@@ -44,8 +44,7 @@ def _kind(column: str) -> Field:
 
 def _midnight(column: str) -> Field:
     """The beginning of that local day, UTC."""
-    local = day(column).value.cast(pl.Datetime("ms"))
-    return Field(local.dt.offset_by("-8h").dt.replace_time_zone("UTC"), (column,))
+    return Field(moment_of(day(column).value.cast(pl.String)).dt.cast_time_unit("ms"), (column,))
 
 
 LIFE_EVENT: Final = Mapping(

@@ -63,7 +63,7 @@ def docs(
 
 
 def new(
-    rule: Annotated[str, typer.Argument(metavar="ID", help="As people will cite it, such as R43")],
+    rule: Annotated[str, typer.Argument(metavar="ID", help="As people will cite it, such as R49")],
     department: Annotated[str, typer.Option(help="Who acts: civil, medical, education, housing …")],
     facts: Annotated[str, typer.Option(help="The view of rules/facts.yaml whose rows it judges")],
     folder: Annotated[

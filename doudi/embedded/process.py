@@ -209,13 +209,13 @@ class Process:
         """Restart it whenever it ends, until stopped. Never returns before."""
         crashes = 0
         while True:
-            child = self._child
+            child, since = self._child, time.monotonic()
             if child is not None:
                 code = await child.wait()
                 if self._stopping:
                     return
                 self.healthy.clear()
-                crashes = 1 if time.time() - self.started > STABLE_S else crashes + 1
+                crashes = 1 if time.monotonic() - since > STABLE_S else crashes + 1
                 self.restarts += 1
                 delay = 0.0 if crashes == 1 else min(30.0, 0.5 * 2 ** (crashes - 1))
                 error = self.failure(f"{self.component.title} ended with code {code}")
@@ -228,6 +228,10 @@ class Process:
                 self.set("up", f"restarted {self.restarts}×")
             except StackError as e:
                 self.set("failed", str(e))
+                await self._end()
+            except Exception as e:  # no memory to fork, no room for its log: tried again like any other start
+                log.warning("%s: cannot be started: %s: %s", self.component.name, type(e).__name__, e)
+                self.set("failed", f"{self.component.title} cannot be started ({type(e).__name__}: {e})")
                 await self._end()
 
     async def look(self) -> None:

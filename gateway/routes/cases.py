@@ -16,6 +16,7 @@ from gateway import access, views
 from gateway.errors import Problem
 from gateway.hub import Hub, SignedIn, TheHub
 from gateway.listing import page
+from gateway.orders import Chosen
 from gateway.users import User
 
 State = Literal["active", "open", "signed", "held", "closed", "all"]
@@ -111,19 +112,25 @@ async def _list(hub: Hub, user: User, kind: str, filters: Filters) -> dict[str, 
 async def _release(hub: Hub, user: User, kind: str, which: Which, key: str) -> dict[str, int]:
     """Release what is held in a division, whole or in part, oldest listed last."""
     actor, place = hub.actor(user), hub.place(user, which.division)
-    filters = Filters(level=which.level, rule=which.rule, state="held", limit=MOST_AT_ONCE)
+    filters = Filters(level=which.level, rule=which.rule, state="held")
     inboxes = access.inboxes(hub.keys, actor, kind, filters.state, which.department, place)
     passes = filters.wanted(actor, place)
-    held = await page(
-        hub.redis,
-        hub.keys,
-        inboxes,
-        lambda case: passes(case) and access.releases(actor, case),
-        filters.limit,
-        None,
-    )
-    await hub.orders.tell(actor, held.items, "release", key)
-    return {"asked": len(held.items), "more": int(held.cursor is not None)}
+
+    def wanted(case: Mapping[str, Any]) -> bool:
+        return passes(case) and access.releases(actor, case)
+
+    async def choose() -> Chosen:
+        cases: list[tuple[str, int]] = []
+        cursor = None
+        while True:  # held cases stand among all that are not closed: a page may come out short, even empty
+            found = await page(hub.redis, hub.keys, inboxes, wanted, MOST_AT_ONCE - len(cases), cursor)
+            cases += [(case["case_id"], case["version"]) for case in found.items]
+            cursor = found.cursor
+            if cursor is None or len(cases) == MOST_AT_ONCE:
+                return Chosen(cases, cursor is not None)
+
+    chosen = await hub.orders.tell(actor, "release", {"kind": kind, **which.model_dump()}, key, choose)
+    return {"asked": len(chosen.cases), "more": int(chosen.more)}
 
 
 async def _command(

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 
 from gateway import access, asking
 from gateway.errors import Problem
-from gateway.hub import SignedIn, TheHub
+from gateway.hub import Hub, SignedIn, TheHub
+from gateway.users import User
 
 
 def router_of(kind: Literal["alert", "task"]) -> APIRouter:
@@ -27,7 +28,7 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
 
         ``condition``: a condition_id of the case; the first, if not given. ``agrees``: the records still say so.
         """
-        case = await hub.case(user, kind, case_id)
+        case = await _case(hub, user, kind, case_id)
         return await asking.why(hub.asking, hub.explainer, case, condition)
 
     @router.get("/{case_id}/why-not", name=f"why_not_{kind}")
@@ -39,9 +40,15 @@ def router_of(kind: Literal["alert", "task"]) -> APIRouter:
         on: date | None = None,
     ) -> dict[str, Any]:
         """Why a rule does not stand for the case's person or household: what fails, and what nobody can say."""
-        case = await hub.case(user, kind, case_id)
-        if not access.asks(hub.actor(user)):
-            raise Problem("forbidden")
+        case = await _case(hub, user, kind, case_id)
         return await asking.why_not(hub.asking, hub.rules, case, rule, on)
 
     return router
+
+
+async def _case(hub: Hub, user: User, kind: str, case_id: str) -> dict[str, Any]:
+    """The case, of whoever may ask about it. Raises Problem not_found, forbidden."""
+    case = await hub.case(user, kind, case_id)
+    if not access.sees_whole(hub.actor(user)):
+        raise Problem("forbidden")
+    return case

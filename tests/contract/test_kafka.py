@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import ConfigResource
+from confluent_kafka.admin import ConfigResource, ConfigSource
 from pydantic import SecretStr
 
 from doudi.embedded.artifacts import Artifacts
@@ -58,6 +58,18 @@ def test_reading_all_stops_at_the_end_and_starts_where_told(hub: Settings) -> No
     assert part == [(1, o) for o in range(4_990, 4_995)]
 
 
+def test_a_caller_that_takes_its_time_with_a_batch_is_not_a_silent_broker(hub: Settings) -> None:
+    topic = hub.topic("hub.unidentified")
+    publisher = kafka.Publisher(hub)
+    publisher.send_all(topic, [b"k"] * 300, [b"v"] * 300, 0)
+    publisher.flush()
+    seen = 0
+    for batch in read_all(hub, topic, batch=100, patience_s=1.0):
+        seen += len(batch.offsets)
+        time.sleep(1.1)
+    assert seen == 300
+
+
 def test_one_message_and_where_it_stands(hub: Settings) -> None:
     first = kafka.publish_and_wait(hub, hub.topic("hub.audit"), b"a", b"1")
     second = kafka.publish_and_wait(hub, hub.topic("hub.audit"), b"a", b"2")
@@ -78,6 +90,9 @@ def test_topics_are_made_once_with_what_the_table_says(hub: Settings) -> None:
     assert said[hub.topic("hub.case")]["retention.ms"] == "-1"
     assert said[hub.topic("medical.settlement.backlog")]["retention.ms"] == "-1"
     assert said[hub.topic("hub.heartbeat")]["retention.ms"] == str(30 * 86_400_000)
+    limits = [f.result(10)["max.message.bytes"] for f in futures.values()]
+    own = (str(kafka.MESSAGE_MAX_BYTES), ConfigSource.DYNAMIC_TOPIC_CONFIG.value)  # whatever the broker's own is
+    assert {(limit.value, limit.source) for limit in limits} == {own}
 
 
 def test_another_number_of_partitions_is_refused(hub: Settings) -> None:

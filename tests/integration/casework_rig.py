@@ -357,7 +357,7 @@ class Thread:
             self._follow(at, views.apply)
 
     def _tasks(self) -> None:
-        with closing(TaskAgent(self._settings)) as agent:
+        with closing(TaskAgent(self._settings, self._stopping)) as agent:
             agent.start()
             while not self._stopping.is_set():
                 agent.step(0.1)

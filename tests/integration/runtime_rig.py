@@ -144,7 +144,7 @@ class Rig:
                 schema,
                 self.registry.writers(topic),
                 key=load.key_fields(topic),
-                max_bytes=1 << 20,
+                max_bytes=8 << 20,
             )
             assert not decoded.bad
             offsets = pl.Series("_offset", batch.offsets, dtype=pl.Int64).gather(decoded.index)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from agents.columns import Columns
 from doudi.cli import app
 from doudi.embedded.hub import environment
+from gateway import listing
 from tests.integration.casework_rig import TASK, TOWN, Rig, key, rig, wait
 from tests.stack import own_hub
 from wire.reading import read_all
@@ -116,7 +117,7 @@ def test_a_lost_and_an_old_file(hub: Settings, caplog: pytest.LogCaptureFixture)
         published_once(made)
 
 
-def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings) -> None:
+def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     narrow = hub.model_copy(update={"storm_limit": 4})
     with rig(narrow, "casework", "projection", "gateway") as made:
         made.own()
@@ -137,16 +138,20 @@ def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings) -> 
             told = {"Idempotency-Key": "one-release", "If-Match": '"1"'}
             assert town.post(one, headers=told).status_code == 403
             assert county.post(one, headers=told).json()["state"] == "open"
-            key = {"Idempotency-Key": "the-rest"}
+            key, which = {"Idempotency-Key": "the-rest"}, {"rule": "R01", "division": "990101"}
             assert town.post("/v1/alerts/release", headers=key, json={}).json()["asked"] == 0
-            assert county.post("/v1/alerts/release", headers=key, json={"rule": "R02"}).json() == {
-                "asked": 0,
-                "more": 0,
-            }
-            answer = county.post("/v1/alerts/release", headers=key, json={"rule": "R01", "division": "990101"})
+            none = county.post("/v1/alerts/release", headers={"Idempotency-Key": "of-no-rule"}, json={"rule": "R02"})
+            assert none.json() == {"asked": 0, "more": 0}
+            with monkeypatch.context() as narrowed:
+                narrowed.setattr(listing, "_MOST_SEEN", 1)  # each case stands on a page of its own
+                answer = county.post("/v1/alerts/release", headers=key, json=which)
             assert (answer.status_code, answer.json()) == (202, {"asked": 2, "more": 0})
             wait(lambda: len(town.get("/v1/alerts").json()["items"]) == 7)
-        published_once(made)
+            published_once(made)
+            again = county.post("/v1/alerts/release", headers=key, json=which)
+            assert (again.status_code, again.json()) == (202, {"asked": 2, "more": 0})
+            other = county.post("/v1/alerts/release", headers=key, json={"rule": "R01"})
+            assert (other.status_code, other.json()["code"]) == (409, "key_reused")
 
 
 def test_a_department_hears_of_held_tasks_once_they_are_released(hub: Settings) -> None:

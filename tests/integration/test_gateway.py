@@ -110,17 +110,26 @@ def test_a_township_never_sees_another(running: Rig) -> None:
 
 
 def test_a_liaison_sees_the_own_tasks_only(running: Rig) -> None:
-    case = opened(running, **TASK)
+    evidence = json.dumps({"entry_tier": "dibao", "entry_start_on": "2026-03-01", "marks": "none"})
+    case = opened(running, **(TASK | {"evidence": evidence}))
     path = f"/v1/tasks/{case['case_id']}"
     with running.client("medical") as medical, running.client("disability") as disability:
         assert case["case_id"] in [c["id"] for c in medical.get("/v1/tasks").json()["items"]]
         assert medical.get("/v1/alerts").status_code == 403
         assert disability.get(path).status_code == 404
         assert disability.get("/v1/tasks", params={"department": "medical"}).status_code == 403
+        (own,) = medical.get(path).json()["conditions"]
+        assert [f["name"] for f in own["facts"]] == ["entry_tier", "entry_start_on"]
+        assert own["records"] == []
+        assert medical.get(f"{path}/why").status_code == 403
         done = medical.post(f"{path}/close", headers=headers(1), json={"outcome": "done"})
         assert done.json()["outcome"] == "done"
     with running.client("town") as town:
-        assert town.get(path).json()["actions"] == []
+        shown = town.get(path).json()
+    (whole,) = shown["conditions"]
+    assert shown["actions"] == []
+    assert [f["name"] for f in whole["facts"]] == ["entry_tier", "entry_start_on", "marks"]
+    assert whole["records"]
 
 
 def test_pages_neither_repeat_nor_hide(running: Rig) -> None:

@@ -22,7 +22,7 @@ from tests.ids import test_card as some_card
 from tests.ids import test_id as some_id
 from tests.integration.connecting import wait
 from tests.stack import own_hub
-from wire.kafka import Publisher
+from wire.kafka import MESSAGE_MAX_BYTES, Publisher
 from wire.reading import read_all
 from wire.registry import Registry
 from wire.secrets import Secrets
@@ -30,6 +30,9 @@ from wire.settings import Settings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NAME = "金丝雀甲"
+DEEP = "[" * 60_000
+LONE = "\ud800"
+"""Half of a character: JSON has it, UTF-8 does not."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def ingress(shared: Settings, registry: Registry, secrets: Secrets) -> Ingress:
 
 def record(secrets: Secrets, identity: object = None, **other: Any) -> dict[str, Any]:
     who = {"id_number": some_id(1), "name": NAME, "telephone": "13900000001"} if identity is None else identity
-    sealed = who if isinstance(who, bytes) else seal_to(secrets.hub.public, json.dumps(who).encode())
+    sealed = seal_to(secrets.hub.public, (who if isinstance(who, str) else json.dumps(who)).encode())
     return {
         "event_id": "e",
         "source": "partner.bills",
@@ -142,6 +145,35 @@ def test_keys_of_household_guardian_and_record(ingress: Ingress, registry: Regis
     assert row["household_key"] == household_key("990101", "H1", secrets.linking)
 
 
+@pytest.mark.parametrize("given", [NAME, "S/2026/000001", "S" * 65])
+def test_a_record_id_that_is_no_code_is_hashed(
+    given: str, ingress: Ingress, registry: Registry, secrets: Secrets
+) -> None:
+    for identity, topic in ((None, "medical.settlement"), ({"name": NAME}, "hub.unidentified")):
+        messages = taken(ingress, registry, record(secrets, identity, record_id=given))
+        (row,) = decoded(registry, messages, topic)
+        assert row["record_id"] == record_key(given, secrets.linking)
+        assert given.encode() not in b"".join(m.key + m.value for m in messages)
+
+
+def test_a_household_number_that_cannot_be_written(ingress: Ingress, registry: Registry, secrets: Secrets) -> None:
+    entry = record(secrets, {"id_number": some_id(1), "household_no": LONE}, topic="civil.roster", fields="{}")
+    messages = taken(ingress, registry, entry, topic="intake.civil")
+    (row,) = decoded(registry, messages, "hub.quarantine")
+    assert (row["reason"], row["detail"], len(messages)) == ("undecodable", "UnicodeEncodeError", 1)
+
+
+def test_a_fault_of_the_machine_is_not_the_records(
+    ingress: Ingress, registry: Registry, secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr("agents.ingress.fields_of", full)
+    with pytest.raises(OSError, match="no space"):
+        taken(ingress, registry, record(secrets))
+
+
 def test_without_a_usable_id(ingress: Ingress, registry: Registry, secrets: Secrets) -> None:
     messages = taken(ingress, registry, record(secrets, {"id_number": "canary-1", "name": NAME}))
     (row,) = decoded(registry, messages, "hub.unidentified")
@@ -171,6 +203,11 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
     ("wrong_schema", {"source": some_id(1)}, "source is not the name"),
     ("undecodable", {"fields": "{"}, "fields is not JSON"),
     ("undecodable", {"fields": "[]"}, "not a JSON object"),
+    ("undecodable", {"fields": DEEP}, "RecursionError"),
+    ("undecodable", {"identity": DEEP}, "RecursionError"),
+    ("undecodable", {"identity": {"id_number": some_id(2), "name": LONE}}, "UnicodeEncodeError"),
+    ("undecodable", {"identity": {"id_number": some_id(2), "name": LONE}}, "UnicodeEncodeError"),  # and again
+    ("undecodable", {"identity": {"id_number": "canary-1", "name": LONE}}, "UnicodeEncodeError"),
     ("wrong_schema", {"fields": '{"psn_name": "x"}'}, "1 unknown to medical.settlement"),
     ("wrong_schema", {"fields": '{"person_key": "x"}'}, "1 unknown"),
     (
@@ -230,6 +267,8 @@ def test_the_agent(shared: Settings, registry: Registry, secrets: Secrets) -> No
     rows[250]["sealed_identity"] = b"bad"
     publisher = Publisher(shared)
     publisher.send_all(shared.topic("intake.medical"), [r["record_id"].encode() for r in rows], encoded(registry, rows))
+    huge = os.urandom(MESSAGE_MAX_BYTES - 10_000)  # not to be compressed
+    publisher.send(shared.topic("intake.medical"), b"huge", huge)
     publisher.flush()
     environment = {
         **os.environ,
@@ -255,10 +294,16 @@ def test_the_agent(shared: Settings, registry: Registry, secrets: Secrets) -> No
             frames.append(made.frame)
         return set(pl.concat(frames)["record_id"])
 
+    def aside() -> list[bytes | None]:
+        return [value for batch in read_all(shared, shared.topic("hub.quarantine")) for value in batch.values]
+
     try:
-        wait(lambda: len(ids()) == 499, 60)
+        wait(lambda: len(ids()) == 499 and len(aside()) == 2, 60)
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(30)
     assert ids() == {f"A{n}" for n in range(500)} - {"A250"}
-    assert sum(len(b.values) for b in read_all(shared, shared.topic("hub.quarantine"))) == 1
+    kept = codec.decode(
+        aside(), [None] * 2, load.of_topic("hub.quarantine"), registry.writers("hub.quarantine"), max_bytes=8 << 20
+    ).frame
+    assert huge in [open_sealed(secrets.hub.private, value) for value in kept["sealed_value"]]

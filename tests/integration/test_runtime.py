@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -12,11 +13,12 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from agents.errors import BrokerError, StateFullError
+from agents.coding import Coder
+from agents.errors import BrokerError, StateFullError, Transient
 from domain.sealing import open_sealed
 from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
 from tests.stack import small_disk
-from wire.kafka import create_topics
+from wire.kafka import MESSAGE_MAX_BYTES, create_topics
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings
@@ -157,6 +159,24 @@ def test_sleeper_wakes_after_its_partitions_went_to_another(toy: Rig) -> None:
     time.sleep(2)
     toy.feed(200)
     toy.settle()
+    assert first.poll() is None  # what the other announced is no reason to end where the group gave it the partition
+
+
+def test_a_sleeper_that_announces_itself_late_makes_the_owner_take_over_anew(toy: Rig) -> None:
+    worker = toy.start()
+    toy.feed(300)
+    toy.settle()
+    late = Coder(toy.registry, toy.settings, b"").mark("hub.condition", "persons", 1, 0, 0)
+    toy.publisher.send(toy.settings.topic(late.topic), late.key, late.value, late.partition)
+    toy.publisher.flush()
+    assert worker.wait(60) == Transient.exit_code
+    toy.wait_log("persons-1: another owner was announced after this one")
+    assert "Traceback" not in toy.logged()
+    toy.feed(300)
+    toy.start()
+    toy.settle()
+    assert toy.begun_twice() == []
+    assert toy.logged().count("reading back") == toy.settings.partitions + 1
 
 
 def test_two_workers_share_and_hand_over(toy: Rig) -> None:
@@ -263,6 +283,7 @@ def test_hostile_bytes_are_quarantined_and_neighbours_go_on(toy: Rig) -> None:
     topic = toy.settings.topic("medical.settlement")
     person = b"%032x" % 7
     hostile = [b"", b"\x01abc", b"\x00\x7f\xff\xff\xff", b"\x00\x00\x00", b"\xff" * 40, None, b"x" * 70_000]
+    hostile.append(os.urandom(MESSAGE_MAX_BYTES - 10_000))  # not to be compressed
     for value in hostile:
         toy.publisher.send(topic, person, value)
     toy.feed(100)

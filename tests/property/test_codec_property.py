@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import codec, judge, load
+from schemas import codec, judge, load, samples
 from schemas.load import Field, Node
 from schemas.topics import DEPARTMENT_TOPICS
 
@@ -30,8 +30,8 @@ def values_of(node: Node, name: str) -> st.SearchStrategy[Any]:
         return st.integers(-judge.MOST_FEN, judge.MOST_FEN) | st.integers(-200, 200)
     return {
         "string": TEXT,
-        "int": st.integers(-(2**31), 2**31 - 1),
-        "long": st.integers(-(2**63), 2**63 - 1),
+        "int": st.integers(-(2**31), 2**31 - 1) | st.sampled_from((-(2**31), 2**31 - 1)),
+        "long": st.integers(-(2**63), 2**63 - 1) | st.sampled_from((-(2**63), 2**63 - 1)),
         "boolean": st.booleans(),
         "enum": st.sampled_from(node.symbols or ("",)),
     }[node.kind]
@@ -116,6 +116,27 @@ def test_damage_stays_where_it_is(name: str, data: st.DataObject) -> None:
             assert i in found.index, "an undamaged message was refused"
     for row, value in zip(found.frame.to_dicts(), [values[i] for i in found.index], strict=True):
         assert codec.encode(schema, [row], 4)[0] == value, "accepted although it is not what the row encodes to"
+
+
+@pytest.mark.parametrize(("field", "size"), [("source_epoch", 5), ("record_version", 10)])
+@EASY
+@given(data=st.data())
+def test_a_number_of_the_greatest_length_is_judged_as_if_it_were_alone(
+    field: str, size: int, data: st.DataObject
+) -> None:
+    """Its last byte has room for more bits than the type has."""
+    schema = load.schema("vital.life_event")
+    least = -(2**31) if size == 5 else -(2**63)
+    row = {**samples.row_of(schema), field: least}
+    good = codec.encode(schema, [row], 4)[0]
+    longest = b"\xff" * (size - 1) + (b"\x0f" if size == 5 else b"\x01")
+    assert good.count(longest) == 1
+    number = bytes(b | 0x80 for b in data.draw(st.binary(min_size=size - 1, max_size=size - 1)))
+    odd = good.replace(longest, number + bytes([data.draw(st.integers(0, 31) | st.integers(0, 127))]))
+    alone = codec.decode([odd], [None], schema, codec.fixed({4: schema}))
+    found = codec.decode([*[good] * 9, odd], [None] * 10, schema, codec.fixed({4: schema}))
+    assert found.frame.to_dicts() == [row] * 9 + alone.frame.to_dicts()
+    assert [b.reason for b in found.bad] == [b.reason for b in alone.bad]
 
 
 def test_the_strategy_reaches_both_ends_of_time() -> None:

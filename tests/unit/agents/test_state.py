@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from agents import snapshots as storing
 from agents.errors import CorruptStateError, StateFolderError, StateFullError
 from agents.opening import Place, attempt, remove_older
 from agents.snapshots import KEEP, Snapshots
-from agents.state import PartitionState, Row, explain, open_file, suspect
+from agents.state import PartitionState, Row, copied, explain, open_file, suspect
 
 ROWS = [Row("hub.condition", b"k%d" % i, 0, b"v%d" % i) for i in range(3)]
 
@@ -161,6 +162,58 @@ def test_unreachable_snapshots_cost_nothing(place: Place, tmp_path: Path) -> Non
     (tmp_path / "nothing").write_text("")
     state = acquire(place, Snapshots((tmp_path / "nothing" / "here").as_uri()))
     assert state.positions == {}
+    state.close()
+
+
+def test_a_copy_that_fails_costs_no_more_than_the_snapshot(
+    place: Place, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = acquire(place, snapshots)
+    half = "import sys; open(sys.argv[2], 'w').write('half'); raise OSError(28, 'No space left on device')"
+    monkeypatch.setattr(storing, "_COPY", half)
+    assert snapshots.copy_aside(state) is None
+    assert not copied(state.path).exists()
+    assert "No space left on device" in caplog.text
+    assert "free it there" in caplog.text
+    state.close()
+
+
+def test_a_snapshot_that_is_not_stored_leaves_nothing_behind(
+    place: Place, snapshots: Snapshots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = acquire(place, snapshots)
+    copy = snapshots.copy_aside(state)
+    assert copy is not None
+
+    def half(_: str, to: str) -> None:
+        Path(to).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(snapshots._fs, "put_file", half)
+    snapshots.store(copy, place.stem)
+    assert list((tmp_path / "snapshots").iterdir()) == []
+    assert not copy.exists()
+    state.close()
+
+
+def test_what_one_left_who_ended_as_it_stored_a_snapshot_is_removed(
+    place: Place, snapshots: Snapshots, tmp_path: Path
+) -> None:
+    state = acquire(place, snapshots)
+    state.close()
+    copied(state.path).write_text("whole")
+    (tmp_path / "snapshots").mkdir()
+    theirs, others = (tmp_path / "snapshots" / f"{stem}.2026.duckdb.part" for stem in (place.stem, "ns.persons-1"))
+    theirs.write_text("half")
+    others.write_text("half")
+    state = acquire(place, snapshots)
+    assert not copied(state.path).exists()
+    copy = snapshots.copy_aside(state)
+    assert copy is not None
+    snapshots.store(copy, place.stem)
+    assert not theirs.exists()
+    assert others.exists()
+    assert len(snapshots.of(place.stem)) == 1
     state.close()
 
 

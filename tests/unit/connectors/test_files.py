@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -80,5 +83,43 @@ def test_xlsx(tmp_path: Path) -> None:
 def test_something_else_named_xlsx(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     path.write_bytes(b"no zip")
+    with pytest.raises(BadFile, match="no readable XLSX"):
+        read(path, COLUMNS)
+
+
+def rewritten(tmp_path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
+    """A workbook of a header and three rows with one of its parts changed."""
+    book = openpyxl.Workbook()
+    for line in (HEADER.split(","), ["1", "x", "甲"], ["2", "y", "乙"], ["3", "z", "丙"]):
+        book.worksheets[0].append(line)
+    whole, path = tmp_path / "whole.xlsx", tmp_path / "a.xlsx"
+    book.save(whole)
+    with zipfile.ZipFile(whole) as given, zipfile.ZipFile(path, "w") as made:
+        for name in given.namelist():
+            data = given.read(name)
+            made.writestr(name, change(data) if name == part else data)
+    return path
+
+
+@pytest.mark.parametrize("said", ["A1:C2", "A1"])
+def test_rows_and_columns_beyond_the_size_that_a_sheet_says_are_read(tmp_path: Path, said: str) -> None:
+    def resized(data: bytes) -> bytes:
+        changed, count = re.subn(rb'<dimension ref="[^"]*"', f'<dimension ref="{said}"'.encode(), data)
+        assert count == 1
+        return changed
+
+    content = read(rewritten(tmp_path, "xl/worksheets/sheet1.xml", resized), COLUMNS)
+    assert content.frame.rows() == [("x", "1"), ("y", "2"), ("z", "3")]
+    assert content.lines == [2, 3, 4]
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml"])
+def test_a_workbook_with_a_damaged_part_is_a_bad_file(tmp_path: Path, part: str) -> None:
+    with pytest.raises(BadFile, match="no readable XLSX"):
+        read(rewritten(tmp_path, part, lambda data: data[: len(data) * 2 // 3]), COLUMNS)
+
+
+def test_a_workbook_without_sheets_is_a_bad_file(tmp_path: Path) -> None:
+    path = rewritten(tmp_path, "xl/workbook.xml", lambda data: re.sub(rb"<sheets>.*</sheets>", b"<sheets/>", data))
     with pytest.raises(BadFile, match="no readable XLSX"):
         read(path, COLUMNS)

@@ -12,6 +12,7 @@ from connectors.catalogue import FOLDERS, mappings
 from connectors.errors import ConfigError
 from connectors.fields import constant, division
 from connectors.mapping import Identity, Mapping
+from tests.ids import test_id as some_id
 from tests.unit.connectors.frames import mapped
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("*.json"))
@@ -57,6 +58,18 @@ def test_an_empty_row_maps_without_a_problem_but_its_key(path: Path) -> None:
         ("medical.settlement", {"setl_time": "yesterday"}, "setl_time is not a time"),
         ("medical.settlement", {"fixmedins_code": "县医院"}, "fixmedins_code is not a code"),
         ("medical.settlement", {"resd_division": "99010"}, "resd_division is not a division code"),
+        ("medical.settlement", {"resd_division": "９９０１０１"}, "resd_division is not a division code"),
+        ("medical.settlement", {"psn_part_amt": "１２.５"}, "psn_part_amt is not an amount in yuan"),
+        ("medical.settlement", {"begndate": "0000-01-01"}, "begndate is not a date"),
+        ("medical.settlement", {"begndate": "0/1/1"}, "begndate is not a date"),
+        ("medical.settlement", {"begndate": "-001-01-01"}, "begndate is not a date"),
+        ("medical.settlement", {"begndate": "+10000/1/1"}, "begndate is not a date"),
+        ("medical.settlement", {"setl_time": "0001-01-01 00:00:00"}, "setl_time is not a time"),
+        ("medical.settlement", {"setl_time": "9999-12-31 23:00:00-05:00"}, "setl_time is not a time"),
+        ("medical.settlement", {"fixmedins_code": some_id(1)}, "fixmedins_code is not a code"),
+        ("civil.check", {"auth_no": f"SQ{some_id(1)}-1"}, "auth_no is not a code"),
+        ("vital.life_event", {"登记类型": some_id(1)}, "登记类型 is neither a code nor"),
+        ("employment.contribution", {"last_month": "000005"}, "last_month is not a month"),
         ("medical.insurance", {"psn_insu_stas": "7"}, "psn_insu_stas is none of"),
         ("medical.insurance", {"psn_idet_type": "poor"}, "psn_idet_type is none of tekun"),
         ("disability.card", {"category": "8"}, "category is not a whole number from 1 to 7"),
@@ -132,6 +145,31 @@ def test_times_in_every_writing_also_mixed(text: str, iso: str) -> None:
     rows = [{"setl_id": "S1", "updt_time": text}, {"setl_id": "S2", "updt_time": "2026-01-01 00:00:00+00"}]
     assert mapped("medical", "settlement", *rows)[0]["_updated"].isoformat() == iso
     assert mapped("medical", "settlement", rows[0])[0]["_updated"].isoformat() == iso
+
+
+def test_a_time_of_change_that_no_year_holds_is_none_and_the_first_day_of_all_has_no_beginning() -> None:
+    for text in ("0001-01-01 00:00:00", "0000-01-01 00:00:00", "9999-12-31 23:59:59-05:00"):
+        rows = [{"setl_id": "S1", "updt_time": text}, {"setl_id": "S2", "updt_time": "0001-01-01 08:00:00"}]
+        first, second = mapped("medical", "settlement", *rows)
+        assert (first["_updated"], second["_updated"].year) == (None, 1)
+    given = {"记录编号": "SW1", "事件日期": "0001-01-01", "登记时间": "2026-05-02 10:00:00"}
+    (event,) = mapped("vital", "life_event", given)
+    assert (event["event_on"].year, event["occurred_at"].isoformat()) == (1, "2026-05-02T02:00:00+00:00")
+
+
+def test_of_a_bad_division_nothing_is_left_also_where_the_row_is_deleted() -> None:
+    (out,) = mapped("civil", "benefit", {"benefit_id": "B1", "division": some_id(1)[:14], "deleted": "t"})
+    assert (out["_deleted"], out["division"]) == (True, "")
+
+
+def test_a_reason_that_holds_an_id_number_is_any_other() -> None:
+    (out,) = mapped("civil", "roster", {"entry_id": "E1", "exit_reason": f"see_{some_id(1)}"})
+    assert (out["exit_reason"], out["_problem"]) == ("other", None)
+
+
+def test_a_relation_in_full_width_digits_is_a_word() -> None:
+    (out,) = mapped("civil", "household", {"member_id": "M1", "relation": "０１"})
+    assert out["relation"] == "99"
 
 
 def test_only_named_columns_are_read() -> None:

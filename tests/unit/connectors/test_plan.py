@@ -59,6 +59,27 @@ def test_a_table_shows_its_present_a_file_may_be_old() -> None:
     assert (made.publish, made.stale) == ([], 1)
 
 
+def test_a_correction_of_a_file_with_the_same_time_survives_a_crash() -> None:
+    """It stands as announced, one above its time; read again it is not an old row."""
+    uncertain = Record("p", 101, b"", LIVE)
+    made = decide(row(100, content=b"b"), known=uncertain, table=False)
+    assert (made.publish, made.stale) == ([(0, "create", 101)], 0)
+    revoked = decide(row(100, deleted=True), known=uncertain, table=False)
+    assert revoked.deletes == [(0, "p", 101)]
+    both = decide(row(100, content=b"a"), row(100, content=b"b"), known=uncertain, table=False)
+    assert (both.records["r"].hash, both.stale) == (b"b", 0)
+    assert decide(row(100), known=Record("p", 5_000, b"", LIVE), table=False).stale == 1
+
+
+def test_rows_of_one_time_in_a_file_the_last_wins_unless_it_comes_too_late() -> None:
+    rows = [row(100, content=c) for c in (b"a", b"b", b"c")]
+    made = decide(*rows, table=False)
+    assert made.publish == [(0, "create", 100), (1, "update", 101), (2, "update", 102)]
+    for again in (rows, [row(100, content=b"d")], [row(99), row(100)]):
+        assert decide(*again, known=made.records["r"], table=False).stale == len(again)
+    assert decide(row(300), row(200, content=b"old"), table=False).stale == 1
+
+
 def test_a_corrected_id_takes_the_record_from_one_person_to_the_other() -> None:
     made = decide(row(200, "q", b"b"), known=Record("p", 100, b"a", LIVE))
     assert made.deletes == [(0, "p", 200)]

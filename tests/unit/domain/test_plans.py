@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from typing import Any
 
@@ -53,6 +54,26 @@ def test_the_engine_would_answer_wrongly_with_statistics(con: duckdb.DuckDBPyCon
     con.execute("prepare kept as select count(*) from t where a > 50")
     con.execute("insert into t values (100, 1)")
     assert con.execute("execute kept").fetchall() == [(0,)]
+
+
+def test_a_plan_made_while_another_thread_makes_one_relies_on_no_statistics(con: duckdb.DuckDBPyConnection) -> None:
+    """Questions are answered on a cursor of the same database, whose settings are those of all its connections."""
+    con.execute("insert into t values (1, 1), (2, 2)")
+    asking = threading.Thread(target=lambda: run(con.cursor(), "select count(*) from t"))
+
+    class Interrupted:
+        def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+            if sql.startswith("prepare"):
+                asking.start()
+                asking.join(0.3)  # it ends at once, or waits until this plan is made
+            return con.execute(sql)
+
+    interrupted: Any = Interrupted()
+    question = "select count(*) from t where a > 50"
+    assert run(interrupted, question).fetchall() == [(0,)]
+    asking.join()
+    con.execute("insert into t values (100, 1)")
+    assert run(interrupted, question).fetchall() == [(1,)]
 
 
 def test_a_macro_defined_anew_counts_after_forgetting(con: duckdb.DuckDBPyConnection) -> None:

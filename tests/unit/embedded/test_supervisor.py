@@ -206,6 +206,65 @@ def test_a_process_that_keeps_failing_waits_longer_and_shows_its_log(tmp_path: P
     supervise(tmp_path, [Toy(tmp_path, "a", code)], watch)
 
 
+def test_one_that_cannot_even_be_spawned_for_a_while_comes_back(tmp_path: Path) -> None:
+    class Refused(Toy):
+        refusals: list[BaseException]
+
+        def command(self) -> list[str]:
+            if self.refusals:
+                raise self.refusals.pop()
+            return super().command()
+
+    toy = Refused(tmp_path, "a")
+    toy.refusals = []
+    notes: list[str] = []
+
+    def kill(boss: Supervisor) -> None:
+        (process,) = boss.processes
+        boss._show = lambda _: notes.append(process.note) if process.state == "failed" else None
+        toy.refusals = [OSError(11, "Resource temporarily unavailable"), psutil.NoSuchProcess(1)]
+        old = process.pid
+        os.kill(old, signal.SIGKILL)
+        until(lambda: process.state == "up" and process.pid != old)
+        assert process.restarts == 3
+
+    supervise(tmp_path, [toy], kill)
+    assert len(notes) == 2
+    assert "Toy cannot be started (NoSuchProcess: " in notes[0]
+    assert "Resource temporarily unavailable" in notes[1]
+
+
+def test_waits_grow_while_one_that_was_up_for_long_cannot_be_spawned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long the last process ran says nothing of the starts that failed since."""
+    waits: list[float] = []
+
+    async def main() -> None:
+        process = Process(Toy(tmp_path, "a"), lambda: None)
+        await process.start()
+        process.started -= 3600.0
+
+        async def refuse() -> None:
+            raise OSError(11, "Resource temporarily unavailable")
+
+        async def wait(delay: float) -> None:
+            waits.append(delay)
+            if len(waits) == 4:
+                raise asyncio.CancelledError
+
+        monkeypatch.setattr(process, "_spawn", refuse)
+        assert process._child is not None
+        process._child.kill()
+        await process._child.wait()
+        monkeypatch.setattr(asyncio, "sleep", wait)
+        with pytest.raises(asyncio.CancelledError):
+            await process.keep()
+
+    asyncio.run(main())
+    assert waits == [0.0, 1.0, 2.0, 4.0]
+
+
 def test_what_does_not_start_says_why(tmp_path: Path) -> None:
     code = "import sys; sys.exit('OSError: [Errno 28] No space left on device')"
     with pytest.raises(ComponentFailed) as error:

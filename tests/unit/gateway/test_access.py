@@ -125,6 +125,11 @@ def test_a_filter_lies_within_the_scope() -> None:
     assert access.place_of(SPLIT, "990101001", old).text == "990101001 -990101001002 990101003"
 
 
+def test_a_department_neither_sees_all_behind_a_case_nor_asks() -> None:
+    assert not access.sees_whole(MEDICAL)
+    assert all(map(access.sees_whole, (VILLAGE, TOWN, COUNTY, AUDITOR)))
+
+
 def test_prefixes_of_a_division() -> None:
     assert prefixes("990101001001") == ["", "99", "9901", "990101", "990101001", "990101001001"]
     assert prefixes("") == [""]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from domain.cases.commands import REFUSALS
 from domain.law import of_folder
+from domain.rules import Rule
 from gateway.errors import TABLE
 from gateway.explain import Explainer
 from gateway.identity import masked
@@ -37,7 +39,7 @@ HELD = {
 
 
 def test_a_condition_is_said_in_two_languages_and_without_keys() -> None:
-    shown = EXPLAINER.condition(HELD)
+    shown = EXPLAINER.condition(HELD, whole=True)
     assert "1,500.01元" in shown["sentence_zh"]
     assert "1,500.01 yuan" in shown["sentence_en"]
     assert "1,000.00元" in shown["sentence_zh"]
@@ -48,13 +50,37 @@ def test_a_condition_is_said_in_two_languages_and_without_keys() -> None:
 
 def test_every_rule_can_be_said() -> None:
     for rule in LAW.installed.rules.values():
-        shown = EXPLAINER.condition({**HELD, "rule": rule.id, "evidence": "{}", "thresholds": "{}"})
+        shown = EXPLAINER.condition({**HELD, "rule": rule.id, "evidence": "{}", "thresholds": "{}"}, whole=True)
         assert "{" not in shown["sentence_zh"]
         assert "{" not in shown["sentence_en"]
 
 
+def test_a_department_is_told_what_the_purpose_names() -> None:
+    seen = {"stage": "senior", "enrolled_on": "2026-03-01", "tier": "dibao", "guardian_tier": "tekun"}
+    task = {**HELD, "rule": "R19", "episode": "E1", "evidence": json.dumps(seen), "thresholds": "{}"}
+    whole, own = (EXPLAINER.condition(task, whole=whole) for whole in (True, False))
+    assert [f["name"] for f in own["facts"]] == ["stage", "enrolled_on"]
+    assert (own["records"], own["episode"]) == ([], "")
+    assert "特困" in whole["sentence_zh"]
+    assert (own["sentence_zh"], own["sentence_en"]) == (own["title_zh"], own["title_en"])
+    seen = {"entry_tier": "dibao", "entry_start_on": "2026-03-01", "marks": "other"}
+    said = EXPLAINER.condition({**task, "rule": "R09", "evidence": json.dumps(seen)}, whole=False)
+    assert "2026-03-01" in said["sentence_zh"]
+    assert "other" not in json.dumps(said)
+
+
+@pytest.mark.parametrize("rule", LAW.installed.rules.values(), ids=lambda rule: rule.id)
+def test_no_sentence_to_a_department_tells_what_is_not_its_own(rule: Rule) -> None:
+    def said(**changed: int) -> dict[str, Any]:
+        evidence = json.dumps({**dict.fromkeys(rule.evidence, 1), **changed})
+        held = {**HELD, "rule": rule.id, "rule_version": rule.version, "evidence": evidence}
+        return EXPLAINER.condition(held, whole=False)
+
+    assert {name for name in rule.evidence if said(**{name: 2}) != said()} == set(rule.purpose_fields)
+
+
 def test_a_rule_that_is_gone_keeps_its_id() -> None:
-    assert EXPLAINER.condition({**HELD, "rule": "R99"})["title_zh"] == "R99"
+    assert EXPLAINER.condition({**HELD, "rule": "R99"}, whole=True)["title_zh"] == "R99"
 
 
 def test_every_refusal_has_its_line_and_every_line_both_languages() -> None:

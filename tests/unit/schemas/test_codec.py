@@ -146,6 +146,31 @@ def test_a_number_written_with_more_bytes_than_needed_is_refused_in_any_company(
         assert good_neighbours(overlong, count=count).reason == "undecodable"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "good", "odd"),
+    [
+        ("source_epoch", -(2**31), b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x10"),  # 2^31: it would wrap
+        ("source_epoch", -(2**31), b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\x1f"),
+        ("source_epoch", 2**31 - 1, b"\xfe\xff\xff\xff\x0f", b"\xfe\xff\xff\xff\x7f"),
+        ("record_version", -(2**63), b"\xff" * 9 + b"\x01", b"\xff" * 9 + b"\x03"),
+        ("record_version", -(2**63), b"\xff" * 9 + b"\x01", b"\xff" * 9 + b"\x7f"),
+        ("record_version", 2**63 - 1, b"\xfe" + b"\xff" * 8 + b"\x01", b"\xfe" + b"\xff" * 8 + b"\x03"),
+    ],
+)
+def test_bits_that_a_number_has_no_room_for_are_refused_in_any_company(
+    field: str, value: int, good: bytes, odd: bytes
+) -> None:
+    some = rows(10, **{field: value})
+    values, keys = wire(some)
+    assert read(values, keys).frame.to_dicts() == some
+    bodies = [(v or b"")[5:] for v in values]
+    assert columnar.read(SETTLEMENT, bodies) is not None, "the columnar way does not read the greatest numbers"
+    assert bodies[5].count(good) == 1
+    wrong = (values[5] or b"").replace(good, odd)
+    for count in (6, 10, 700):
+        assert good_neighbours(wrong, count=count).reason == "undecodable"
+
+
 def test_a_tag_or_boolean_that_decoders_read_differently_is_refused_in_any_company() -> None:
     tail = GOOD[-1:]
     assert tail in (b"\x00", b"\x01")
