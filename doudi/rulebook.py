@@ -32,10 +32,10 @@ STATES = {
     "nothing": ("不成立", "does not stand"),
 }
 CAUSES = {
-    "fulfilled": ("已落实", "fulfilled"),
-    "corrected": ("已更正", "corrected"),
+    "fulfilled": ("帮扶已落实", "fulfilled"),
+    "corrected": ("数据已更正", "corrected"),
     "superseded": ("被取代", "superseded"),
-    "lapsed": ("期间已过", "lapsed"),
+    "lapsed": ("时限已过", "lapsed"),
 }
 LEVELS = {"yellow": ("黄色", "yellow"), "orange": ("橙色", "orange"), "red": ("红色", "red")}
 

@@ -135,7 +135,7 @@ def test_no_key_and_no_number_stands_in_the_answer_and_pseudonyms_are_of_one_run
     assert {e["who"] for e in first["examples"] if e["what"] == "begun"} == {
         e["who"] for e in first["examples"] if e["what"] == "ended"
     }
-    assert "R02 增加 / more 结束 / ended 已落实 / fulfilled" in text
+    assert "R02 增加 / more 结束 / ended 帮扶已落实 / fulfilled" in text
     assert "平均 / mean 0.062 → 0.125" in text
 
 
