@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from domain.persons import household_key, normalise_id, person_key
+from domain.questions import LIFE
 from domain.trial import frame_of
 from schemas import load
 from schemas.codec import encode, encode_frame
@@ -119,12 +120,15 @@ def test_after_a_takeover_a_question_may_be_answered_twice_and_the_first_answer_
     toy.feed(200)
     worker = toy.start()
     toy.settle()
+    began = time.monotonic()
     first = asked(toy)
     toy.stop(worker)
     toy.start()
-    assert asked(toy) == first
+    assert asked(toy, wait_s=55) == first
+    still_asked = time.monotonic() - began < LIFE.total_seconds()
     answers = toy.read(ANSWER)["question_id"].to_list()
-    assert (len(answers), len(set(answers))) == (3, 2)
+    assert len(set(answers)) == 2
+    assert len(answers) == 3 or (len(answers) == 2 and not still_asked)  # nobody waits for the first any more
 
 
 # ------------------------------------------------------------------ the real stages, and the commands

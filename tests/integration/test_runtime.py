@@ -68,7 +68,7 @@ def test_a_topic_that_the_broker_names_late_is_read(toy: Rig) -> None:
 def test_a_topic_that_is_missing_for_good_ends_the_worker_with_words(toy: Rig) -> None:
     toy.forget("medical.settlement")
     worker = toy.start()
-    assert worker.wait(60) == BrokerError.exit_code
+    assert worker.wait(PATIENCE_S) == BrokerError.exit_code
     assert f"does not know the topics {toy.settings.topic('medical.settlement')};" in toy.logged()
     assert "make what is missing with `doudi init`" in toy.logged()
     create_topics(toy.settings)
@@ -134,7 +134,7 @@ def test_the_group_is_not_told_of_records_that_nobody_has_decided_upon(toy: Rig)
     toy.feed(400)
     fed = toy.unread()
     worker = toy.start(DOUDI_FAULT="after_commit:1:3")  # the commit that ends the first partition's catching up
-    assert worker.wait(60) == -signal.SIGKILL
+    assert worker.wait(PATIENCE_S) == -signal.SIGKILL
     caught_up = {p for p in range(toy.settings.partitions) if f"-{p}: caught up" in toy.logged()}
     assert len(caught_up) < toy.settings.partitions
     assert {k: n for k, n in toy.unread().items() if k[1] not in caught_up} == {
@@ -169,7 +169,7 @@ def test_a_sleeper_that_announces_itself_late_makes_the_owner_take_over_anew(toy
     late = Coder(toy.registry, toy.settings, b"").mark("hub.condition", "persons", 1, 0, 0)
     toy.publisher.send(toy.settings.topic(late.topic), late.key, late.value, late.partition)
     toy.publisher.flush()
-    assert worker.wait(60) == Transient.exit_code
+    assert worker.wait(PATIENCE_S) == Transient.exit_code
     toy.wait_log("persons-1: another owner was announced after this one")
     assert "Traceback" not in toy.logged()
     toy.feed(300)
@@ -255,7 +255,7 @@ def test_a_disk_that_fills_under_the_state_and_is_mended(toy: Rig) -> None:
                 fill.write(b"x" * 4096)
                 fill.flush()
         toy.feed(3_000)
-        assert worker.wait(60) == StateFullError.exit_code
+        assert worker.wait(PATIENCE_S) == StateFullError.exit_code
         toy.wait_log("no space left for the state file")
         toy.wait_log("Free space there, or set DOUDI_STATE to a larger disk")
         assert "Traceback" not in toy.logged()
@@ -319,7 +319,7 @@ def test_a_sweep_goes_on_after_a_crash_and_lets_live_records_through(toy: Rig) -
     toy.stop(worker)
     # Half of some hundred portions: two partitions alone have fewer, so those of the other thread have begun too.
     worker = toy.start("toy-2", DOUDI_FAULT="after_commit:60")
-    assert worker.wait(60) == -signal.SIGKILL
+    assert worker.wait(PATIENCE_S) == -signal.SIGKILL
     toy.wait_log("the rules have changed, deciding for everybody", toy.settings.partitions)
     toy.start("toy-2")
     toy.feed(200, people=1_200)
