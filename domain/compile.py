@@ -186,23 +186,19 @@ def by_rule(column: str, rules: Iterable[Compiled], sql: Callable[[Compiled], st
     return f"(case {column} " + " ".join(f"when '{c.rule.id}' then {sql(c)}" for c in rules) + " end)"
 
 
-def content(shape: str, rules: Sequence[Compiled], *, rowwise: bool = False) -> str:
-    """SELECT of what is to be said (CONTENT) where these rules hold, all over one view.
-
-    ``rowwise``: of several rows of one episode only those for which the rule holds; it costs half as much again.
-    """
+def content(shape: str, rules: Sequence[Compiled]) -> str:
+    """SELECT of what is to be said (CONTENT) where these rules hold, all over one view."""
 
     def each(sql: Callable[[Compiled], str]) -> str:
         return by_rule("s.rule", rules, sql)
 
-    where = f" where {each(lambda c: c.holds)}" if rowwise else ""
     return (
         f"select s.rule, s.subject, s.episode, s.holds, {each(lambda c: c.step)}::integer as step, "
         f"{each(lambda c: c.level)} as level, division, tier, coalesce(household_key, '') as household_key, "
         f"{each(lambda c: c.evidence)} as evidence, {each(lambda c: c.thresholds)} as thresholds, "
         f"{each(lambda c: str(c.rule.version))}::integer as rule_version "
         f"from {source(shape, rules)} join (select * from said where holds and rule in "
-        f"({names_of(rules)})) s using (subject, episode){where}"
+        f"({names_of(rules)})) s using (subject, episode)"
     )
 
 

@@ -68,11 +68,7 @@ def ask(con: Connection, compiled: Iterable[Compiled]) -> bool:
     for shape, rules in _by_shape(compiled).items():
         if not spoke.isdisjoint(c.rule.id for c in rules):
             rows += count(con, _contents(shape, rules))
-    if rows > wanted:  # two sources use one record id: the reasons are those of a row for which the rule holds
-        con.execute("delete from hit where holds")
-        for shape, rules in _by_shape(compiled).items():
-            if not spoke.isdisjoint(c.rule.id for c in rules):
-                con.execute(_contents(shape, rules, rowwise=True))
+    if rows > wanted:
         run(con, _ONCE)
     return True
 
@@ -115,8 +111,8 @@ def _silenced(c: Compiled) -> str:
 
 
 @lru_cache(maxsize=256)
-def _contents(shape: str, rules: Sequence[Compiled], *, rowwise: bool = False) -> str:
-    return f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules, rowwise=rowwise)})"
+def _contents(shape: str, rules: Sequence[Compiled]) -> str:
+    return f"insert into hit ({_COLUMNS}) select {_COLUMNS} from ({content(shape, rules)})"
 
 
 @lru_cache(maxsize=64)

@@ -188,18 +188,6 @@ def test_one_record_id_of_two_sources_says_one_thing(trial: Trial) -> None:
     assert trial.evaluate() == []
 
 
-def test_of_one_record_id_of_two_sources_the_one_for_which_a_rule_holds_gives_the_reasons(trial: Trial) -> None:
-    """The smallest evidence would else be taken, here that of the sound house."""
-    trial.give("civil.roster", entry())
-    for source, grade in (("s", "D"), ("other", "B")):
-        appraised = row("h1", source=source, grade=grade, appraised_on=date(2026, 5, 1))
-        trial.give("housing.appraisal", frame_of("housing.appraisal", [appraised]))
-    (found,) = (r for r in trial.evaluate() if r["rule"] == "R23")
-    assert json.loads(found["evidence"])["house_grade"] == "D"
-    trial.give("medical.settlement", bill("b1", 5))
-    assert trial.evaluate() == []
-
-
 def test_unknown_is_counted_and_neither_stands_nor_ends() -> None:
     hub = Trial(BOOK)
     hub.tick(TODAY)
