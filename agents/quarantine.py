@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.sealing import seal_to
-from wire.kafka import MESSAGE_MAX_BYTES
+from schemas.topics import MESSAGE_MAX_BYTES
 
 ROOM = MESSAGE_MAX_BYTES - 4096
 """Bytes of an original that are kept; the rest is for the seals, the other fields and Kafka's framing."""

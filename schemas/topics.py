@@ -9,6 +9,8 @@ Family = Literal["department", "hub", "intake", "task"]
 
 DEPARTMENTS = ("civil", "medical", "education", "housing", "employment", "disability", "water", "agriculture")
 """Departments that own feeds or receive tasks; the first is the roster's owner."""
+MESSAGE_MAX_BYTES = 4_000_000
+"""Largest message of any topic, as producers and brokers count it."""
 
 
 @dataclass(frozen=True, slots=True)

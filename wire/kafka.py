@@ -21,8 +21,6 @@ from wire.errors import DeliveryFailed, KafkaRefused, KafkaUnreachable, TopicMis
 from wire.settings import Settings
 
 LOG = logging.getLogger("doudi.kafka")
-MESSAGE_MAX_BYTES = 4_000_000
-"""Largest message of any topic, as producers and brokers count it."""
 _DAY_MS = 86_400_000
 _REFUSALS = {
     KafkaError._AUTHENTICATION,
@@ -69,7 +67,7 @@ def producer(settings: Settings, **extra: Any) -> Producer:
                 "enable_idempotence": True,
                 "partitioner": "murmur2_random",
                 "compression_type": "lz4",
-                "message_max_bytes": MESSAGE_MAX_BYTES,
+                "message_max_bytes": topics.MESSAGE_MAX_BYTES,
                 "linger_ms": 5,
                 "queue_buffering_max_messages": 500_000,
                 **extra,
@@ -149,7 +147,7 @@ def topic_config(topic: topics.Topic, replication: int) -> dict[str, str]:
     """Kafka's settings of a topic."""
     config = {
         "min.insync.replicas": "2" if replication > 2 else "1",  # noqa: PLR2004
-        "max.message.bytes": str(MESSAGE_MAX_BYTES),
+        "max.message.bytes": str(topics.MESSAGE_MAX_BYTES),
     }
     if topic.retention == "compact":
         return config | {

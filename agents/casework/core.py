@@ -140,7 +140,7 @@ class Rebuild:
         docket.condition_position = max(docket.condition_position, row["condition_position"])
         docket.command_position = max(docket.command_position, row["command_position"])
         if answers(row["command_id"], row["event"], row["refusal"]):
-            docket.answers.setdefault(row["command_id"], Answer(case.case_id, row["refusal"]))
+            docket.remember(row["command_id"], Answer(case.case_id, row["refusal"]))
 
 
 def _rows(frame: pl.DataFrame | None, *names: Any) -> Iterator[dict[str, Any]]:

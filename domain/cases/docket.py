@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from domain.cases.model import Case, CaseEvent, group_of
+from domain.cases.model import Case, group_of
 
 
 class Answer(NamedTuple):
@@ -47,9 +47,9 @@ class Docket:
         self.take(case)
         self.touched.add(case.case_id)
 
-    def remember(self, event: CaseEvent) -> None:
-        """Take the answer of a command from the event that it made (state rebuilt from hub.case)."""
-        self.answers.setdefault(event.command_id, Answer(event.case.case_id, event.refusal))
+    def remember(self, command_id: str, answer: Answer) -> None:
+        """Take the answer of a command as hub.case tells it (state made anew); the first one counts."""
+        self.answers.setdefault(command_id, answer)
 
     def count(self, tally: str) -> int:
         """One more case opened under a tally; how many there were before."""

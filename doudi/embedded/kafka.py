@@ -15,6 +15,7 @@ from doudi.embedded.errors import ComponentFailed
 from doudi.embedded.java import java
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import FIRST, Component
+from schemas.topics import MESSAGE_MAX_BYTES
 
 ARCHIVE = "kafka.jsa"
 """Classes of the broker, parsed, in the cache of artifacts."""
@@ -103,8 +104,6 @@ class Kafka(Component):
 
     def properties(self) -> dict[str, str | int]:
         """The node's configuration."""
-        from wire.kafka import MESSAGE_MAX_BYTES  # noqa: PLC0415 - loads the client, see below
-
         every = range(1, self.nodes + 1)
         controller = "kafka.controller" if self.nodes == 1 else "kafka{}.controller"
         voters = ",".join(f"{n}@127.0.0.1:{self.ports.get(controller.format(n))}" for n in every)

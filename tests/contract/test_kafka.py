@@ -91,7 +91,7 @@ def test_topics_are_made_once_with_what_the_table_says(hub: Settings) -> None:
     assert said[hub.topic("medical.settlement.backlog")]["retention.ms"] == "-1"
     assert said[hub.topic("hub.heartbeat")]["retention.ms"] == str(30 * 86_400_000)
     limits = [f.result(10)["max.message.bytes"] for f in futures.values()]
-    own = (str(kafka.MESSAGE_MAX_BYTES), ConfigSource.DYNAMIC_TOPIC_CONFIG.value)  # whatever the broker's own is
+    own = (str(topics.MESSAGE_MAX_BYTES), ConfigSource.DYNAMIC_TOPIC_CONFIG.value)  # whatever the broker's own is
     assert {(limit.value, limit.source) for limit in limits} == {own}
 
 

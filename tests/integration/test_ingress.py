@@ -18,11 +18,12 @@ from agents.ingress import Ingress, Message
 from domain.persons import household_key, normalise_id, person_key, record_key
 from domain.sealing import open_sealed, seal_to
 from schemas import codec, load
+from schemas.topics import MESSAGE_MAX_BYTES
 from tests.ids import test_card as some_card
 from tests.ids import test_id as some_id
 from tests.integration.connecting import wait
 from tests.stack import own_hub
-from wire.kafka import MESSAGE_MAX_BYTES, Publisher
+from wire.kafka import Publisher
 from wire.reading import read_all
 from wire.registry import Registry
 from wire.secrets import Secrets

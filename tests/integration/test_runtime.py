@@ -16,9 +16,10 @@ import pytest
 from agents.coding import Coder
 from agents.errors import BrokerError, StateFullError, Transient
 from domain.sealing import open_sealed
+from schemas.topics import MESSAGE_MAX_BYTES
 from tests.integration.runtime_rig import PATIENCE_S, Rig, rig
 from tests.stack import small_disk
-from wire.kafka import MESSAGE_MAX_BYTES, create_topics
+from wire.kafka import create_topics
 from wire.partitioner import partition_for
 from wire.secrets import Secrets
 from wire.settings import Settings

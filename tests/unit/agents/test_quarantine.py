@@ -10,7 +10,7 @@ import pytest
 from agents.quarantine import ROOM, aside
 from domain.sealing import new_pair, open_sealed
 from schemas import codec, load
-from wire.kafka import MESSAGE_MAX_BYTES
+from schemas.topics import MESSAGE_MAX_BYTES
 
 PUBLIC, PRIVATE = new_pair()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.cases import CaseEvent, Command, Condition, Docket, Policy, fold, handle
+from domain.cases import Answer, CaseEvent, Command, Condition, Docket, Policy, fold, handle
 
 CAUSES = ("fulfilled", "corrected", "superseded", "lapsed")
 POLICY = Policy(
@@ -179,7 +179,7 @@ def test_resuming_from_the_published_events_gives_the_same(sequence: list[tuple]
         resumed.condition_position = max(resumed.condition_position, event.condition_position)
         resumed.command_position = max(resumed.command_position, event.command_position)
         if event.command_id and event.event != "repeated" and event.refusal != "key_reused":
-            resumed.remember(event)
+            resumed.remember(event.command_id, Answer(event.case.case_id, event.refusal))
     rest = []
     for record in log:
         if isinstance(record, Condition) and record.offset >= resumed.condition_position:
