@@ -34,6 +34,7 @@ from gateway.stream import Feed
 from gateway.tokens import Tokens
 from gateway.users import Users
 from wire.asking import QUESTION
+from wire.files import replace_whole
 from wire.kafka import producer
 from wire.lawbook import Lawbook
 from wire.rediskeys import RedisKeys
@@ -148,8 +149,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.servers and self.servers[0].sockets:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._runfile.parent.mkdir(parents=True, exist_ok=True)
-            self._runfile.write_bytes(orjson.dumps({"url": f"http://{host}:{port}"}))
+            replace_whole(self._runfile, orjson.dumps({"url": f"http://{host}:{port}"}), 0o644)
             log.info("the gateway listens on http://%s:%d", host, port)
 
 

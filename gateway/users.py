@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from schemas.topics import DEPARTMENTS
+from wire.files import replace_whole
 
 FILE = "users.json"
 Role = Literal["village", "township", "county", "department", "auditor"]
@@ -129,11 +129,5 @@ class Users:
 
     def _write(self, users: dict[str, User]) -> None:
         data = orjson.dumps([u.model_dump() for u in users.values()], option=orjson.OPT_INDENT_2)
-        handle, name = tempfile.mkstemp(dir=self._path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o600)
-        Path(name).replace(self._path)
+        replace_whole(self._path, data)
         self._seen = None

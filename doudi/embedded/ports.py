@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from doudi.embedded.errors import FolderUnusable, PortTaken
+from wire.files import replace_whole
 
 RANGE = range(20_000, 32_000)
 """Below the ports that Linux and macOS give to outgoing connections, so a remembered one is rarely taken."""
@@ -36,8 +37,7 @@ class Ports:
         """The port of that name; the first time a free one is chosen and remembered."""
         if name not in self._known:
             self._known[name] = self._free()
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(self._known, indent=1))
+            replace_whole(self.path, json.dumps(self._known, indent=1).encode(), 0o644)
         return self._known[name]
 
     def claim(self, name: str) -> int:

@@ -6,7 +6,6 @@ It holds URLs with passwords, so only its owner may read it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from wire.files import replace_whole
 from wire.settings import Settings
 
 WAIT_S = 0.05
@@ -81,11 +81,7 @@ def read(home: Path) -> RunFile | None:
 
 def write(home: Path, run: RunFile) -> None:
     """Replace the run file at once, readable by its owner only."""
-    path = path_of(home)
-    part = path.with_suffix(".part")
-    with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as f:  # noqa: PTH123 - with these rights from the first byte
-        json.dump(asdict(run), f, indent=1)
-    part.replace(path)
+    replace_whole(path_of(home), json.dumps(asdict(run), indent=1).encode())
 
 
 def alive(pid: int, started: float) -> bool:
