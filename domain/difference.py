@@ -91,7 +91,11 @@ def statements(compiled: Iterable[Compiled], book: RuleBook, traces: Mapping[str
 def _said(compiled: Sequence[Compiled]) -> str:
     # Two sources may use one record id, so one episode: what holds is said once.
     parts = " union all ".join(said(shape, rules) for shape, rules in _by_shape(compiled).items())
-    return f"insert into said select rule, subject, episode, bool_or(holds) from ({parts}) group by all"
+    # Materialized: else each part would aggregate into a table of its own first (docs/adr/0012).
+    return (
+        f"insert into said with parts as materialized ({parts}) "
+        "select rule, subject, episode, bool_or(holds) from parts group by all"
+    )
 
 
 _SPOKE = "select distinct rule from said"

@@ -159,14 +159,14 @@ MEMBERS = Forwarded(
         join person p using (person_key)
         left join (
             select subject as person_key,
-                   list({'year': year, 'self_pay_fen': self_pay_fen, 'aided_self_pay_fen': aided_self_pay_fen}
-                        order by year) as years
+                   list_sort(list({'year': year, 'self_pay_fen': self_pay_fen,
+                                   'aided_self_pay_fen': aided_self_pay_fen})) as years
             from medical_year where subject in (select person_key from membership where in_force) group by 1
         ) y using (person_key)
         left join (
             select person_key,
-                   list({'day': day, 'self_pay_fen': self_pay_fen, 'policy_self_pay_fen': policy_self_pay_fen}
-                        order by day) as days
+                   list_sort(list({'day': day, 'self_pay_fen': self_pay_fen,
+                                   'policy_self_pay_fen': policy_self_pay_fen})) as days
             from (
                 select person_key, day, sum(self_pay_fen)::bigint as self_pay_fen,
                        sum(policy_self_pay_fen)::bigint as policy_self_pay_fen

@@ -4,11 +4,12 @@
 -- Who is born on 29 February has the birthday on 1 March where that day is missing: the year is full with
 -- the month's last day (民法典第二百零二条).
 -- A row of `said` is one record with what it says, in few columns that the arms share: each column costs in every arm.
+-- Materialized: else each arm would aggregate into a table of its own first, which costs twice as much (docs/adr/0012).
 --   place  who says it, and whose word on the division counts first
 --   word   tier, household, mark, benefit, ward; where it is none any more, null
 --   yes, also  what else the record affirms; see the arm
 --   grade, day  of a certificate in force; of joining the household, of aid, of dying
-with said as (
+with said as materialized (
     -- yes: the tier is in force; also: it was not refused
     select 1 as place, person_key, division, occurred_at, record_id,
            tier as word, in_force as yes, status <> 'refused' as also, null::integer as grade, null::date as day, born_on
