@@ -12,9 +12,15 @@ ARGS ?=
 demo: setup ## A synthetic county with everything running (ARGS=--once: load, compare, one line of JSON)
 	@$(BIN)/doudi demo $(ARGS)
 
+# First those that open no connection, on two processors; the others are run also where one of these fails.
+ALONE := tests/unit tests/property tests/rules tests/architecture
 test: ## All tests, on real servers (ARGS="tests/unit -k word": some)
 	@$(PYTHON) -I doudi/bootstrap.py --browser
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python -m pytest -n 2 $(ALONE); first=$$?; $(BIN)/python -m pytest $(ALONE:%=--ignore=%) && exit $$first
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: setup ## Lint, format, types, import contracts, the console's own checks
 	@$(BIN)/ruff check .
