@@ -139,16 +139,21 @@ def console() -> None:
     if stamped(stamp, value):
         return
     began = time.monotonic()
-    packages = digest((CONSOLE / "package-lock.json").read_bytes(), str(CONSOLE).encode())
-    installed = CONSOLE / "node_modules" / ".doudi-stamp"
-    if not stamped(installed, packages):
-        say("console: packages")
-        npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
-        installed.write_text(packages)
+    packages()
     say("console: build")
     npm("run", "--silent", "build")
     stamp.write_text(value)
     say(f"console is built ({time.monotonic() - began:.0f} s)")
+
+
+def packages() -> None:
+    """The console's packages, if its lock changed since or somebody removed them."""
+    value = digest((CONSOLE / "package-lock.json").read_bytes(), str(CONSOLE).encode())
+    stamp = CONSOLE / "node_modules" / ".doudi-stamp"
+    if not stamped(stamp, value):
+        say("console: packages")
+        npm("ci", "--no-audit", "--no-fund", "--loglevel=error")
+        stamp.write_text(value)
 
 
 def node() -> Path:
@@ -225,6 +230,7 @@ def main(wanted: list[str]) -> None:
         )
     if wanted[:1] == ["--npm"]:
         if (CONSOLE / "package.json").is_file():
+            packages()
             npm(*wanted[1:])
         return
     environment()
