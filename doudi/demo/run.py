@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import psycopg
 import redis
 
@@ -229,7 +230,9 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
         load_s = first_load(demo, options.patience_s)
         load_records = demo.hub.published()
         say(f"first load: {load_records:,} records, quiet after {load_s:.1f} s")
+        psutil.cpu_percent()  # from here on
         written, observer = steady(demo, options)
+        busy = psutil.cpu_percent()
         ended = mark_end(demo, options.patience_s)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(recomputed, demo)  # while the hub comes to rest: the tables have
@@ -240,7 +243,8 @@ def once(settings: Settings, options: Options, say: Callable[[str], None]) -> Re
         say(
             f"steady: {written.rows:,} rows, {written.rate:.0f}/s, "
             f"slowest commit {written.slowest_ms:.0f} ms; "
-            f"{len(latencies)} of {len(written.began)} conditions timed"
+            f"{len(latencies)} of {len(written.began)} conditions timed; "
+            f"processors {busy:.0f} % busy"
         )
         compared = check(demo, should)
         if options.near:
