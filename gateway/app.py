@@ -149,6 +149,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.servers and self.servers[0].sockets:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._runfile.parent.mkdir(parents=True, exist_ok=True)
             replace_whole(self._runfile, orjson.dumps({"url": f"http://{host}:{port}"}), 0o644)
             log.info("the gateway listens on http://%s:%d", host, port)
 

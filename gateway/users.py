@@ -129,5 +129,5 @@ class Users:
 
     def _write(self, users: dict[str, User]) -> None:
         data = orjson.dumps([u.model_dump() for u in users.values()], option=orjson.OPT_INDENT_2)
-        replace_whole(self._path, data)
+        replace_whole(self._path, data, durable=True)
         self._seen = None

@@ -7,11 +7,9 @@ where its public half stands alone.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets as random
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING
 from domain.errors import Permanent
 from domain.sealing import KEY_BYTES, Vault, new_pair, public_of
 from schemas.topics import DEPARTMENTS
+from wire.files import create_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,16 +151,4 @@ def _parse(path: Path) -> bytes:
 
 def _create(path: Path, data: bytes, mode: int) -> None:
     """Write the whole file or nothing; whoever comes second takes the first one's file."""
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(data.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(name).unlink()
+    create_whole(path, f"{data.hex()}\n".encode(), mode)

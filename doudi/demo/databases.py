@@ -19,6 +19,7 @@ from psycopg import sql
 from doudi.demo.county import County
 from doudi.demo.expected import Sources
 from doudi.demo.keys import ID_COLUMN
+from wire.files import replace_whole
 
 TABLES = {
     "medical": ("setl_d", "psn_insu_d"),
@@ -465,6 +466,4 @@ def _write_workbook(path: Path, rows: Iterable[tuple[str, ...]]) -> None:
 
 def _appear(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    replace_whole(path, data, 0o644)

@@ -37,6 +37,7 @@ class Ports:
         """The port of that name; the first time a free one is chosen and remembered."""
         if name not in self._known:
             self._known[name] = self._free()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             replace_whole(self.path, json.dumps(self._known, indent=1).encode(), 0o644)
         return self._known[name]
 

@@ -3,8 +3,8 @@
 -- The date of birth itself goes no further than here: rules, and so evidence, know full years and days since.
 -- Who is born on 29 February has the birthday on 1 March where that day is missing: the year is full with
 -- the month's last day (民法典第二百零二条).
+-- `said` is materialized: else each arm would aggregate into a table of its own first, at twice the cost (docs/adr/0012).
 -- A row of `said` is one record with what it says, in few columns that the arms share: each column costs in every arm.
--- Materialized: else each arm would aggregate into a table of its own first, which costs twice as much (docs/adr/0012).
 --   place  who says it, and whose word on the division counts first
 --   word   tier, household, mark, benefit, ward; where it is none any more, null
 --   yes, also  what else the record affirms; see the arm

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from wire.files import replace_whole
+from wire.files import create_whole, replace_whole
 
 
 def test_a_reader_sees_the_old_or_the_new(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "some.json"
+    path = tmp_path / "some.json"
     both = (b"a" * 50_000, b"b" * 50_000)
     replace_whole(path, both[0])
     assert path.stat().st_mode & 0o777 == 0o600
@@ -42,6 +42,15 @@ def test_a_write_that_fails_leaves_the_old(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        replace_whole(path, b"new")
+        replace_whole(path, b"new", durable=True)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["some.json"]
+
+
+def test_who_creates_second_takes_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "some.key"
+    create_whole(path, b"first")
+    create_whole(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["some.key"]
