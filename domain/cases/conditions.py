@@ -130,7 +130,8 @@ def _standing(case: Case, condition: Condition, policy: Policy) -> Change:
         if not (worse or returned):
             return None
         return "reopened", _reopened(replace(case, conditions=after), condition, policy)
-    if held.standing and _same(held, condition) and condition.division in ("", case.division):
+    learned = condition.household_key != "" and case.household_key == ""
+    if held.standing and not learned and _same(held, condition) and condition.division in ("", case.division):
         return None
     baseline = case.baseline and (condition.baseline or not worse)
     return "changed", _moved(case, condition, after, policy, baseline=baseline)
@@ -186,6 +187,7 @@ def _moved(
     return replace(
         case,
         version=case.version + 1,
+        household_key=case.household_key or condition.household_key,
         state=OPEN if case.state == HELD and level == RED else case.state,
         conditions=conditions,
         level=level,

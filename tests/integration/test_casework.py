@@ -53,6 +53,17 @@ def test_a_household_is_one_alert(running: Rig) -> None:
     assert case["level"] == "red"
 
 
+def test_an_alert_whose_household_comes_later_takes_the_others_in(running: Rig) -> None:
+    home = key()
+    row = running.raise_()
+    assert settled(running, row)["household_key"] == ""
+    running.publish({**row, "household_key": home})
+    other = running.raise_(household_key=home)
+    case = wait(lambda: (d := running.case_of(other)) and d)
+    assert [c["condition_id"] for c in case["conditions"]] == [r["condition_id"] for r in (row, other)]
+    assert case["household_key"] == home
+
+
 def test_a_replaced_owner_is_refused(running: Rig) -> None:
     old = running.epoch
     row = running.raise_()

@@ -63,6 +63,29 @@ def test_the_household_joins_within_the_window(condition: Make, policy: Policy) 
     assert events[1].case.level == "red"
 
 
+def test_an_alert_learns_its_household_and_takes_the_others_in(condition: Make, policy: Policy) -> None:
+    docket = Docket()
+    events = run(
+        docket,
+        policy,
+        condition(0, household_key=""),
+        condition(1),  # the same, and by now the household is known
+        condition(2, subject_key="b"),
+        condition(3, subject_key="b", household_key="h2"),  # moved: the alert stays with its household
+        condition(4, rule="R02", household_key=""),
+    )
+    assert [e.event for e in events] == ["opened", "changed", "joined", "opened"]
+    assert [e.case.household_key for e in events] == ["", "h1", "h1", ""]
+    first, other = docket.cases[events[0].case.case_id], docket.cases[events[3].case.case_id]
+    assert docket.of_group("alert", "entry", "civil", "h1") == [first]
+    assert docket.of_group("alert", "entry", "civil", "a") == [other]
+
+
+def test_a_task_learns_its_household(task: Make, policy: Policy) -> None:
+    events = run(Docket(), policy, task(0, household_key=""), task(1), task(2))
+    assert [(e.event, e.case.household_key) for e in events] == [("opened", ""), ("changed", "h1")]
+
+
 def test_exclusion_does_not_join_entry(condition: Make, policy: Policy) -> None:
     events = run(Docket(), policy, condition(0), condition(1, rule="R32", rule_class="exclusion", episode="d1"))
     assert [e.event for e in events] == ["opened", "opened"]

@@ -29,7 +29,7 @@ rows = st.builds(
     ),
     st.sampled_from(["R01", "R02", "R09"]),
     st.sampled_from("ab"),
-    st.sampled_from(["h1", "h2"]),
+    st.sampled_from(["h1", "h2", ""]),
     st.booleans(),
     st.sampled_from(CAUSES),
     st.integers(1, 3),
