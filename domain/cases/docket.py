@@ -31,15 +31,14 @@ class Docket:
     counted: set[str] = field(default_factory=set)
 
     def take(self, case: Case) -> None:
-        """Hold a case as the state has it, or as it is after an event; one that learned its household changes group."""
+        """Hold a case as the state has it, or as it is after an event, which may have changed its group."""
         before = self.cases.get(case.case_id)
         self.cases[case.case_id] = case
         for condition in case.conditions:
             self.case_of[condition.condition_id] = case.case_id
-        if before is None or before.group != case.group:
-            if before is not None:
-                self.groups[before.group].remove(case.case_id)
-            self.groups.setdefault(case.group, []).append(case.case_id)
+        if before is not None:
+            self.groups[before.group].remove(case.case_id)
+        self.groups.setdefault(case.group, []).append(case.case_id)
 
     def put(self, case: Case) -> None:
         """Hold a case after an event, and remember that it has to be written."""
