@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, by_rule, content, names_of, said, source
+from domain.compile import CONTENT, Compiled, among, by_rule, content, said, source
 from domain.plans import count, run
 from domain.rules import RuleBook
 
@@ -173,8 +173,8 @@ def find_causes(con: Connection, book: RuleBook, compiled: Mapping[str, Compiled
 
 def _ending(causes: str) -> str:
     return (
-        f"insert into ending select distinct on (rule, subject, episode) * from ({causes}) "
-        f"order by rule, subject, episode, cause"
+        f"insert into ending select rule, subject, episode, unnest(min(struct_pack(cause, superseded_by))) "
+        f"from ({causes}) group by rule, subject, episode"
     )
 
 
@@ -206,11 +206,15 @@ def _causes(shape: str, rules: Sequence[Compiled], book: RuleBook) -> str:
         )
         for taker in names
     )
-    taker = (
-        f"(select min(h.rule) from hit h join (values {takers}) t(rule, taker, same) on h.rule = t.taker "
-        "where h.holds and t.rule = e.rule and h.subject = e.subject and (not t.same or h.episode = e.episode))"
+    ended = "change where stood and not stands"
+    taken = (
+        f" left join (select e.rule, e.subject, e.episode, h.rule as taker from (select rule, subject, episode from "
+        f"{ended}) e join (values {takers}) t(rule, taker, same) on t.rule = e.rule "
+        "join (from hit where holds) h on h.rule = t.taker and h.subject = e.subject "
+        "where not t.same or h.episode = e.episode) k "
+        "on k.rule = e.rule and k.subject = e.subject and k.episode = e.episode"
         if takers
-        else "null::varchar"
+        else ""
     )
     thresholds = each(lambda c: c.thresholds)
     return (
@@ -222,12 +226,11 @@ def _causes(shape: str, rules: Sequence[Compiled], book: RuleBook) -> str:
         f"from (select e.rule, e.subject, e.episode, f.subject is null as missing, "
         f"coalesce({each(lambda c: c.corrected)}, false) as corrected, "
         f"coalesce({each(lambda c: c.done)}, false) as done, "
-        f"not coalesce({each(lambda c: c.until)}, true) as past, {taker} as taker, "
+        f"not coalesce({each(lambda c: c.until)}, true) as past, {'k.taker' if takers else 'null::varchar'} as taker, "
         f"e.rule_version <> {each(lambda c: str(c.rule.version))} or (e.thresholds <> {thresholds} "
         f"and {_places('e.thresholds')} = {_places(thresholds)}) as relaid "
-        f"from (select rule, subject, episode, rule_version, thresholds from change "
-        f"where rule in ({names_of(rules)}) and stood and not stands) e "
-        f"left join {source(shape, rules)} f on f.subject = e.subject and f.episode = e.episode)"
+        f"from (select rule, subject, episode, rule_version, thresholds from {ended} and {among('rule', rules)}) e "
+        f"left join {source(shape, rules)} f on f.subject = e.subject and f.episode = e.episode{taken})"
     )
 
 
@@ -269,14 +272,14 @@ def _traced(book: RuleBook, topic: str, trace: Trace) -> str:
     record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
     own = _list(rule for rule, of in record_of.items() if of == topic)
     yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
-    match = f" and (c.rule not in ({own}) or s.record_id = c.episode)" if own else ""
-    match += f" and (c.rule not in ({yearly}) or year(s.day)::varchar = c.episode)" if yearly else ""
+    match = f" and (not list_contains([{own}], c.rule) or s.record_id = c.episode)" if own else ""
+    match += f" and (not list_contains([{yearly}], c.rule) or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
         f"select c.rule, c.subject, c.episode, '{topic}' as topic, s.published_at, s.\"offset\" as position, "
         f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
         f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
-        f"where c.stands and c.rule in ({_list(record_of)})"
+        f"where c.stands and list_contains([{_list(record_of)}], c.rule)"
     )
 
 
