@@ -172,9 +172,9 @@ def names_of(rules: Iterable[Compiled]) -> str:
     return ", ".join(f"'{c.rule.id}'" for c in rules)
 
 
-def among(column: str, rules: Iterable[Compiled]) -> str:
-    """SQL of whether a column names one of the rules; IN would make a join of it, at twice the cost for a few rows."""
-    return f"list_contains([{names_of(rules)}], {column})"
+def among(column: str, names: str) -> str:
+    """SQL of whether a column is in an SQL list; IN would make a join of it, at twice the cost for a few rows."""
+    return f"list_contains([{names}], {column})"
 
 
 def said(shape: str, rules: Sequence[Compiled]) -> str:
@@ -202,7 +202,7 @@ def content(shape: str, rules: Sequence[Compiled]) -> str:
         f"{each(lambda c: c.level)} as level, division, tier, coalesce(household_key, '') as household_key, "
         f"{each(lambda c: c.evidence)} as evidence, {each(lambda c: c.thresholds)} as thresholds, "
         f"{each(lambda c: str(c.rule.version))}::integer as rule_version "
-        f"from {source(shape, rules)} join (select * from said where holds and {among('rule', rules)}) s "
+        f"from {source(shape, rules)} join (select * from said where holds and {among('rule', names_of(rules))}) s "
         f"using (subject, episode)"
     )
 

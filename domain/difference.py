@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, among, by_rule, content, said, source
+from domain.compile import CONTENT, Compiled, among, by_rule, content, names_of, said, source
 from domain.plans import count, run
 from domain.rules import RuleBook
 
@@ -229,7 +229,8 @@ def _causes(shape: str, rules: Sequence[Compiled], book: RuleBook) -> str:
         f"not coalesce({each(lambda c: c.until)}, true) as past, {'k.taker' if takers else 'null::varchar'} as taker, "
         f"e.rule_version <> {each(lambda c: str(c.rule.version))} or (e.thresholds <> {thresholds} "
         f"and {_places('e.thresholds')} = {_places(thresholds)}) as relaid "
-        f"from (select rule, subject, episode, rule_version, thresholds from {ended} and {among('rule', rules)}) e "
+        f"from (select rule, subject, episode, rule_version, thresholds from {ended} "
+        f"and {among('rule', names_of(rules))}) e "
         f"left join {source(shape, rules)} f on f.subject = e.subject and f.episode = e.episode{taken})"
     )
 
@@ -272,14 +273,14 @@ def _traced(book: RuleBook, topic: str, trace: Trace) -> str:
     record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
     own = _list(rule for rule, of in record_of.items() if of == topic)
     yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
-    match = f" and (not list_contains([{own}], c.rule) or s.record_id = c.episode)" if own else ""
-    match += f" and (not list_contains([{yearly}], c.rule) or year(s.day)::varchar = c.episode)" if yearly else ""
+    match = f" and (not {among('c.rule', own)} or s.record_id = c.episode)" if own else ""
+    match += f" and (not {among('c.rule', yearly)} or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
         f"select c.rule, c.subject, c.episode, '{topic}' as topic, s.published_at, s.\"offset\" as position, "
         f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
         f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
-        f"where c.stands and list_contains([{_list(record_of)}], c.rule)"
+        f"where c.stands and {among('c.rule', _list(record_of))}"
     )
 
 
