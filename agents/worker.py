@@ -7,10 +7,6 @@ from datetime import date
 from functools import partial
 from typing import NoReturn
 
-# Before polars, which imports them at first use, and that is not safe in two threads at once.
-import numpy as np  # noqa: F401
-import pyarrow as pa  # noqa: F401
-
 from agents.app import die
 from agents.app import run as run_app
 from agents.cycle import Lawful

@@ -15,9 +15,6 @@ import threading
 import time
 from dataclasses import replace
 
-import numpy as np  # noqa: F401 - before polars, which imports it at first use, not safe in two threads
-import pyarrow as pa  # noqa: F401
-
 from agents.app import run
 from agents.stage_runtime import Runtime
 from domain import rules

@@ -14,10 +14,17 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import fastavro
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from schemas import topics
 from schemas.errors import SchemaError, UnknownTopic
+
+# Polars imports these two when it first needs them, and in two threads at once that ends in a TypeError: needed here,
+# while a module is imported, it happens once.
+pl.Series([0]).gather(np.zeros(1, np.int64))
+pl.from_arrow(pa.array([0]))
 
 Kind = Literal["string", "bytes", "int", "long", "double", "boolean", "enum", "record", "array"]
 MAX_DEPTH = 4
