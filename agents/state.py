@@ -19,6 +19,7 @@ import polars as pl
 
 from agents.errors import CorruptStateError, StateFolderError, StateFullError
 from domain.records import stream
+from wire.memory import LargePages
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ _ROWS = {
     "partition": pl.Int32,
     "value": pl.Binary,
 }
+
+_PAGES = LargePages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class PartitionState:
             self._roll_back()
             raise
         self._published_to = 0
+        _PAGES.ask()
 
     def _roll_back(self) -> None:
         with contextlib.suppress(duckdb.Error):

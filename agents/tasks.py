@@ -157,8 +157,8 @@ class TaskAgent:
     """Follows hub.case and publishes tasks, one transaction a batch."""
 
     def __init__(self, settings: Settings, stopping: threading.Event) -> None:
-        """``stopping``: ends the wait for identities; what waits is published at the next start."""
-        self._settings = settings
+        """``stopping``: ends every wait; what waits for identities is published at the next start."""
+        self._settings, self._stopping = settings, stopping
         self._registry = registry = Registry(settings.registry, settings.namespace)
         self._columns = Columns(registry)
         self._maker = TaskMaker(Secrets.load(settings.secrets_dir), Lawbook(settings, registry).rule)
@@ -199,7 +199,11 @@ class TaskAgent:
         first = self._consumer.poll(wait_s)
         if first is None:
             return 0
-        messages = [m for m in (first, *self._consumer.consume(_BATCH, 0)) if _good(m)]
+        taken = [first, *self._consumer.consume(_BATCH, 0)]
+        if len(taken) < _BATCH:
+            self._stopping.wait(_GATHER_S)
+            taken += self._consumer.consume(_BATCH, 0)
+        messages = [m for m in taken if _good(m)]
         if not messages:
             return 0
         rows = self._rows(messages)
@@ -295,8 +299,7 @@ class TaskThread:
             agent = TaskAgent(self._settings, self._stopping)
             agent.start()
             while not self._stopping.is_set():
-                if 0 < agent.step() < _BATCH:
-                    self._stopping.wait(_GATHER_S)
+                agent.step()
             agent.close()
         except KafkaException as error:
             # Nothing is lost: the next start begins behind the last transaction that was committed.

@@ -33,6 +33,9 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder as it is at the end")] = False,
 ) -> None:
     """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""
+    from doudi.embedded.libraries import read_in_large_pieces  # noqa: PLC0415
+
+    read_in_large_pieces()
     from doudi.demo import run  # noqa: PLC0415 - slow to import
 
     settings = Settings()

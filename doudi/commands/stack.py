@@ -29,7 +29,10 @@ def up(
     brokers: Annotated[int, typer.Option(help="Kafka nodes: 1, or 3 to try the loss of one")] = 1,
 ) -> None:
     """Run everything in the foreground until Ctrl-C. What is given by URL is used instead of started."""
-    from doudi.commands.run import PREPARE  # noqa: PLC0415 - only `up` needs all this
+    from doudi.embedded.libraries import read_in_large_pieces  # noqa: PLC0415 - only `up` needs all this
+
+    read_in_large_pieces()
+    from doudi.commands.run import PREPARE  # noqa: PLC0415
     from doudi.embedded.hub import hub  # noqa: PLC0415
     from doudi.embedded.process import FIRST, favour  # noqa: PLC0415
     from doudi.embedded.show import Show  # noqa: PLC0415
