@@ -19,7 +19,6 @@ import polars as pl
 
 from agents.errors import CorruptStateError, StateFolderError, StateFullError
 from domain.records import stream
-from wire.memory import LargePages
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +46,6 @@ _ROWS = {
     "partition": pl.Int32,
     "value": pl.Binary,
 }
-
-_PAGES = LargePages()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,6 @@ class PartitionState:
             self._roll_back()
             raise
         self._published_to = 0
-        _PAGES.ask()
 
     def _roll_back(self) -> None:
         with contextlib.suppress(duckdb.Error):

@@ -31,9 +31,7 @@ from wire.settings import Settings
 RESULTS = Path("build/bench/results.json")
 PEOPLE = 100_000
 ROUNDS = 3
-PYTHON_ALLOCATOR = {"PYTHONMALLOC": ""}
-"""Python's own pieces from Python's own allocator, as Faust's own ways would have them."""
-SYSTEM_ALLOCATOR = PYTHON_ALLOCATOR | {"LD_PRELOAD": ""}
+SYSTEM_ALLOCATOR = {"LD_PRELOAD": ""}
 """What the hub's programs preload is for DuckDB, which the stateless job has not: the large pages that it takes cost
 that job a fifth of its records a second. Faust's own ways keep it: they are a little quicker with it."""
 Figures = dict[str, Any]
@@ -162,7 +160,6 @@ def _peer(settings: Settings, mode: str, number: int, records: int) -> Figures:
         out,
         PEOPLE,
         records,
-        **PYTHON_ALLOCATOR,
     )
 
 

@@ -118,16 +118,11 @@ ALLOCATOR = {
 }
 """DuckDB asks for many pieces of memory at every statement: kept at hand, a cycle costs a third less.
 
-The small ones, Python's too, come from libc, or from mimalloc where its wheel is installed (a tenth less again, half
-of it by large pages); the columns of its vectors (some 32 KiB each) from DuckDB's own jemalloc.
+The small ones come from libc, or from mimalloc where its wheel is installed (a tenth less again, half of it by large
+pages); the columns of its vectors (some 32 KiB each) from DuckDB's own jemalloc.
 """
 if MIMALLOC.exists():
-    ALLOCATOR |= {
-        "LD_PRELOAD": str(MIMALLOC),
-        "MIMALLOC_PURGE_DELAY": "-1",
-        "MIMALLOC_ALLOW_THP": "1",
-        "PYTHONMALLOC": "malloc",
-    }
+    ALLOCATOR |= {"LD_PRELOAD": str(MIMALLOC), "MIMALLOC_PURGE_DELAY": "-1", "MIMALLOC_ALLOW_THP": "1"}
 
 
 def program_environment(settings: Settings) -> dict[str, str]:
