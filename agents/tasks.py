@@ -192,7 +192,8 @@ class TaskAgent:
         self._consumer.assign([TopicPartition(self._topic, 0, max(at.offset, 0))])
 
     def step(self, wait_s: float = 0.5) -> int:
-        """Take what is there (or wait for it) and publish its tasks; returns the records done.
+        """Take what is there (or wait for it), and what comes in the same moment, and publish its tasks; returns the
+        records done.
 
         None are done when it was asked to stop while it waited: whoever starts next begins with them.
         """

@@ -167,9 +167,14 @@ class Compiled:
         return source(self.rule.facts, [self])
 
 
+def listed(names: Iterable[str]) -> str:
+    """An SQL list's inside: the names in quotes."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
 def names_of(rules: Iterable[Compiled]) -> str:
     """SQL list of the rules' ids."""
-    return ", ".join(f"'{c.rule.id}'" for c in rules)
+    return listed(c.rule.id for c in rules)
 
 
 def among(column: str, names: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import duckdb
 
-from domain.compile import CONTENT, Compiled, among, by_rule, content, names_of, said, source
+from domain.compile import CONTENT, Compiled, among, by_rule, content, listed, names_of, said, source
 from domain.plans import count, run
 from domain.rules import RuleBook
 
@@ -109,7 +109,7 @@ _ONCE = (
 
 def _silenced(c: Compiled) -> str:
     return (
-        f"delete from said where rule in ({_list(c.rule.inhibits)}) "
+        f"delete from said where rule in ({listed(c.rule.inhibits)}) "
         f"and subject in (select subject from said where rule = '{c.rule.id}' and holds)"
     )
 
@@ -271,8 +271,8 @@ def _traced(book: RuleBook, topic: str, trace: Trace) -> str:
     """SQL of a topic's records behind the rules that need it: that of the episode, those of its year, or all."""
     rules = [rule for rule in book.rules.values() if topic in rule.needs]
     record_of = {rule.id: book.shapes[rule.facts].record_of for rule in rules}
-    own = _list(rule for rule, of in record_of.items() if of == topic)
-    yearly = _list(rule for rule, of in record_of.items() if trace.dated and not of)
+    own = listed(rule for rule, of in record_of.items() if of == topic)
+    yearly = listed(rule for rule, of in record_of.items() if trace.dated and not of)
     match = f" and (not {among('c.rule', own)} or s.record_id = c.episode)" if own else ""
     match += f" and (not {among('c.rule', yearly)} or year(s.day)::varchar = c.episode)" if yearly else ""
     return (
@@ -280,7 +280,7 @@ def _traced(book: RuleBook, topic: str, trace: Trace) -> str:
         f"{{'topic': '{topic}' || case when s.lane = 0 then '.backlog' else '' end, "
         f"'partition': s.\"partition\", 'offset': s.\"offset\", 'record_id': s.record_id}} as record "
         f"from change c join {trace.fact} s on s.{trace.subject} = c.subject{match} "
-        f"where c.stands and {among('c.rule', _list(record_of))}"
+        f"where c.stands and {among('c.rule', listed(record_of))}"
     )
 
 
@@ -311,7 +311,3 @@ def unknown(con: Connection) -> dict[str, int]:
     return dict(
         con.execute("select rule, count(*) from verdict where holds is null group by rule order by rule").fetchall()
     )
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from domain import difference, facts
-from domain.compile import DIALECT, Compiled, compiled, conjuncts, content, parse, said
+from domain.compile import DIALECT, Compiled, compiled, conjuncts, content, listed, parse, said
 from domain.errors import Permanent
 from domain.facts import Fact
 from domain.forward import HELD, MEMBERS, NAMED, RELATIONS
@@ -481,7 +481,7 @@ class Attempt:
                 f"insert into event select date '{day}', '{side}', c.rule, c.subject, c.episode, {what}, "
                 "coalesce(e.cause, ''), coalesce(e.superseded_by, ''), c.division, c.tier, c.level "
                 "from change c left join ending e using (rule, subject, episode) "
-                f"where c.stood <> c.stands and c.rule in ({_list(self.change.reached)})"
+                f"where c.stood <> c.stands and c.rule in ({listed(sorted(self.change.reached))})"
             )
             difference.apply(con)
         for table in difference.SCRATCH:
@@ -513,7 +513,8 @@ def answer(attempt: Attempt, asked: Sequence[date], pseudonym: Callable[[str], s
         )
     )
     whole = con.execute(
-        f"select rule, side, what, cause, count(*) from event where rule in ({_list(change.changed)}) group by all"
+        f"select rule, side, what, cause, count(*) from event where rule in ({listed(sorted(change.changed))}) "
+        "group by all"
     ).fetchall()
     differing = con.execute("select rule, sign, what, cause, count(*) from differing group by all").fetchall()
     found: dict[str, dict[str, Any]] = {
@@ -598,7 +599,7 @@ def _visits(attempt: Attempt, asked: Sequence[date]) -> dict[str, Any]:
     """Alerts begun a week and village worker; villages are those of the people concerned."""
     con, change = attempt.con, attempt.change
     weeks = (asked[-1] - asked[0]).days / 7
-    alerts = _list(change.alerts()) or "''"
+    alerts = listed(sorted(change.alerts())) or "''"
     parameter = change.after.parameters.get(VILLAGE_WORKERS)
     workers = parameter.value_sql("''") if parameter else "1"
     con.execute(
@@ -607,7 +608,7 @@ def _visits(attempt: Attempt, asked: Sequence[date]) -> dict[str, Any]:
         f"(select distinct division, date '{asked[-1]}' as law_on from person "
         f"where division <> '' and person_key in (select subject from subjects)) "
         f"left join (select division, count(*) as was from event where side = 'before' and what = 'begun' "
-        f"and rule in ({alerts}) and rule in ({_list(change.changed)}) group by 1) using (division) "
+        f"and rule in ({alerts}) and rule in ({listed(sorted(change.changed))}) group by 1) using (division) "
         f"left join (select division, sum(if(sign = 'more', 1, -1)) as net from differing where what = 'begun' "
         f"and rule in ({alerts}) group by 1) using (division)"
     )
@@ -625,7 +626,3 @@ def _visits(attempt: Attempt, asked: Sequence[date]) -> dict[str, Any]:
         **dict(zip(names, counted, strict=True)),
         "busiest": [dict(zip(("village", "workers", "before", "after"), row, strict=True)) for row in top],
     }
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in sorted(names))

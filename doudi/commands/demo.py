@@ -35,7 +35,7 @@ def demo(
     """Run the whole hub on a synthetic county. Exits 1 if --once finds any difference."""
     from doudi.embedded.libraries import read_in_large_pieces  # noqa: PLC0415
 
-    read_in_large_pieces()
+    read_in_large_pieces()  # before this process maps them
     from doudi.demo import run  # noqa: PLC0415 - slow to import
 
     settings = Settings()
