@@ -239,23 +239,37 @@ def explain(error: Exception, path: Path) -> Exception:
     text = str(error)
     first = text.splitlines()[0][:200] if text else type(error).__name__
     if any(sign in text for sign in _FULL) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return StateFullError(
-            f"no space left for the state file {path}. Free space there, or set DOUDI_STATE to a larger disk "
-            f"and move the files; then start again: nothing is lost, the last cycle is repeated."
-        )
+        return full(path)
     if any(sign.lower() in text.lower() for sign in _DAMAGED):
-        with contextlib.suppress(OSError):
-            suspect(path).touch()
-        return CorruptStateError(
-            f"the state file {path} is damaged ({first}). It is set aside at the next start and built again "
-            f"from the newest snapshot or from Kafka; check the disk."
-        )
+        return damaged(path, first)
     if isinstance(error, duckdb.IOException | OSError | duckdb.PermissionException):
-        return StateFolderError(
-            f"the state file {path} cannot be used: {first}. Check that DOUDI_STATE is a folder that this "
-            f"user may write to."
-        )
+        return unusable(path, first)
     return error
+
+
+def full(path: Path) -> StateFullError:
+    """No space is left for a state file."""
+    return StateFullError(
+        f"no space left for the state file {path}. Free space there, or set DOUDI_STATE to a larger disk "
+        f"and move the files; then start again: nothing is lost, the last cycle is repeated."
+    )
+
+
+def damaged(path: Path, why: str) -> CorruptStateError:
+    """A state file is damaged; it is marked for the next start."""
+    with contextlib.suppress(OSError):
+        suspect(path).touch()
+    return CorruptStateError(
+        f"the state file {path} is damaged ({why}). It is set aside at the next start and built again "
+        f"from the newest snapshot or from Kafka; check the disk."
+    )
+
+
+def unusable(path: Path, why: str) -> StateFolderError:
+    """A state file cannot be opened, read or written."""
+    return StateFolderError(
+        f"the state file {path} cannot be used: {why}. Check that DOUDI_STATE is a folder that this user may write to."
+    )
 
 
 def copied(path: Path) -> Path:
@@ -271,7 +285,7 @@ def suspect(path: Path) -> Path:
 def set_aside(path: Path, why: str) -> Path:
     """Rename a file (and its log) so that it is never opened again; returns its new name."""
     aside = path.with_name(f"{path.name}.{why}-{int(time.time())}")
-    for suffix in ("", ".wal"):
+    for suffix in ("", ".wal", "-wal"):  # DuckDB's log, SQLite's
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     suspect(path).unlink(missing_ok=True)

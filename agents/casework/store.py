@@ -1,60 +1,95 @@
-"""Casework's state in one DuckDB file: cases, who holds which condition, answers, epochs, positions, outbox.
+"""Casework's state in one SQLite file: cases, who holds which condition, answers, epochs, positions, outbox.
 
 What a slice needs is loaded into a `Docket`, and what changed is written back in one transaction
-together with the positions and the events to publish.
+together with the positions and the events to publish. All of it is single rows looked up by their
+keys, for which SQLite takes a tenth of the time of the columns of screening (docs/adr/0020).
 """
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import orjson
-import polars as pl
 
-from agents.state import PartitionState, Row
+from agents.state import damaged, full, unusable
 from domain.cases import Answer, Case, CaseCondition, CaseEvent, Docket
-from domain.records import stream
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS cases (case_id VARCHAR, group_key VARCHAR, joinable BOOLEAN, body BLOB);
-CREATE INDEX IF NOT EXISTS cases_id ON cases (case_id);
-CREATE INDEX IF NOT EXISTS cases_group ON cases (group_key);
-CREATE TABLE IF NOT EXISTS members (condition_id VARCHAR, case_id VARCHAR);
-CREATE INDEX IF NOT EXISTS members_id ON members (condition_id);
-CREATE TABLE IF NOT EXISTS answers (command_id VARCHAR, case_id VARCHAR, refusal VARCHAR);
-CREATE INDEX IF NOT EXISTS answers_id ON answers (command_id);
-CREATE TABLE IF NOT EXISTS openings (tally VARCHAR, opened INTEGER);
-CREATE INDEX IF NOT EXISTS openings_tally ON openings (tally);
+CREATE TABLE IF NOT EXISTS cases (case_id TEXT PRIMARY KEY, group_key TEXT, joinable INTEGER, body BLOB);
+CREATE INDEX IF NOT EXISTS cases_group ON cases (group_key) WHERE joinable;
+CREATE TABLE IF NOT EXISTS members (condition_id TEXT PRIMARY KEY, case_id TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (command_id TEXT PRIMARY KEY, case_id TEXT, refusal TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS openings (tally TEXT PRIMARY KEY, opened INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS owners (stage TEXT, state_partition INTEGER, epoch INTEGER,
+    PRIMARY KEY (stage, state_partition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, event BLOB);
 """
-_FEW = 100
-"""Up to so many keys are looked up by constants, which use the index; more by a join."""
 CONDITIONS, COMMANDS, CASES = "hub.condition", "hub.command", "hub.case"
+_EPOCH = "epoch"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 Epochs = dict[tuple[str, int], int]
 Event = dict[str, Any]
 """A row of hub.case without its epoch, which is stamped when it is published."""
 
 
-class CaseStore:
-    """Casework's tables in an open state file. The outbox holds events as JSON, not yet stamped."""
+def open_store(path: Path) -> CaseStore | None:
+    """Open or create the file. None: another process holds it.
 
-    def __init__(self, state: PartitionState) -> None:
-        self._state, self._con = state, state.con
-        self._con.execute(_TABLES)
-        self._case_position = state.positions.get(CASES, 0)
+    Raises CorruptStateError, StateFullError, StateFolderError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Of the thread that works with it; the gauge asks for positions, which are in memory, from another.
+        con = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    except (sqlite3.Error, OSError) as error:
+        raise _explain(error, path) from error
+    try:
+        con.execute("PRAGMA locking_mode=EXCLUSIVE")
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("PRAGMA synchronous=FULL")
+        con.execute("BEGIN IMMEDIATE")
+        con.execute("COMMIT")
+        con.executescript(_TABLES)
+        return CaseStore(con, path)
+    except sqlite3.Error as error:
+        con.close()
+        if _code(error) == sqlite3.SQLITE_BUSY:
+            return None
+        raise _explain(error, path) from error
+
+
+class CaseStore:
+    """Casework's tables in an open file. The outbox holds events as JSON, not yet stamped.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(self, con: sqlite3.Connection, path: Path) -> None:
+        self._con, self._path = con, path
+        self._numbers: dict[str, int] = dict(con.execute("SELECT name, value FROM numbers"))
+        self._epochs: Epochs = {
+            (s, p): e for s, p, e in con.execute("SELECT stage, state_partition, epoch FROM owners")
+        }
+        self._case_position = self.position(CASES)
+        self._published = False
 
     @property
     def epochs(self) -> Epochs:
         """The greatest epoch seen of each owner of a state partition."""
-        return {(stage, p): e for (_, stage, p), e in self._state.reader_epochs.items()}
+        return dict(self._epochs)
 
     @property
     def epoch(self) -> int:
         """The last epoch under which this file was used; -1: never."""
-        return self._state.number("epoch", -1)
+        return self._numbers.get(_EPOCH, -1)
 
     @property
     def case_position(self) -> int:
@@ -63,16 +98,17 @@ class CaseStore:
 
     def position(self, topic: str) -> int:
         """Next offset to read of hub.condition or hub.command."""
-        return self._state.positions.get(topic, 0)
+        return self._numbers.get(topic, 0)
 
     def own(self, epoch: int) -> None:
         """Keep the epoch under which the file is used from now on."""
-        with self._state.transaction():
-            self._state.note({"epoch": epoch})
+        with self._transaction():
+            self._note({_EPOCH: epoch})
 
     def close(self) -> None:
         """Give the file back."""
-        self._state.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._con.close()
 
     def docket(
         self,
@@ -84,18 +120,18 @@ class CaseStore:
     ) -> Docket:
         """The cases that these conditions, groups and commands touch, and how many were opened under these tallies."""
         wanted = set(case_ids)
-        wanted.update(r[0] for r in self._find("SELECT case_id FROM members", "condition_id", set(condition_ids)))
-        keys = {_group_key(g) for g in groups}
-        wanted.update(r[0] for r in self._find("SELECT case_id, joinable FROM cases", "group_key", keys) if r[1])
+        wanted.update(r[0] for r in self._find("SELECT case_id FROM members WHERE condition_id", condition_ids))
+        keys = (_group_key(g) for g in groups)
+        wanted.update(r[0] for r in self._find("SELECT case_id FROM cases WHERE joinable AND group_key", keys))
         docket = Docket(
             condition_position=self.position(CONDITIONS),
             command_position=self.position(COMMANDS),
         )
-        for (body,) in self._find("SELECT body FROM cases", "case_id", wanted):
+        for (body,) in self._find("SELECT body FROM cases WHERE case_id", wanted):
             docket.take(_case(body))
-        docket.tallies.update(self._find("SELECT tally, opened FROM openings", "tally", set(tallies)))
+        docket.tallies.update(self._find("SELECT tally, opened FROM openings WHERE tally", tallies))
         for command_id, case_id, refusal in self._find(
-            "SELECT command_id, case_id, refusal FROM answers", "command_id", set(command_ids)
+            "SELECT command_id, case_id, refusal FROM answers WHERE command_id", command_ids
         ):
             docket.answers[command_id] = Answer(case_id, refusal)
         return docket
@@ -103,10 +139,8 @@ class CaseStore:
     def save(self, docket: Docket, events: Sequence[CaseEvent], epochs: Epochs) -> list[Event]:
         """Write what a slice changed, in one transaction, and return what is to be published."""
         rows = [event_row(e) for e in events]
-        with self._state.transaction():
-            self._write(docket)
-            self._tally(docket)
-            self._insert("answers", _answers(_given(events)))
+        with self._transaction():
+            self._write(docket, _given(events))
             self._queue(rows)
             self._move(docket, epochs)
         return rows
@@ -115,104 +149,102 @@ class CaseStore:
         """Replace everything by what hub.case holds: the file was lost, is old, or had another owner."""
         docket.touched.update(docket.cases)
         docket.joined.update(docket.case_of)
-        with self._state.transaction():
-            for table in ("cases", "members", "answers", "openings", "position", "reader_epoch"):
+        with self._transaction():
+            for table in ("cases", "members", "answers", "openings", "numbers", "owners", "outbox"):
                 self._con.execute(f"DELETE FROM {table}")
-            self._state.discard_outbox()
-            self._state.positions.clear()
-            self._state.reader_epochs.clear()
+            self._numbers.clear()
+            self._epochs.clear()
             self._case_position = case_position
-            self._write(docket, fresh=True)
-            self._tally(docket)
-            self._insert("answers", _answers((c, *given) for c, given in docket.answers.items()))
+            self._write(docket, ((c, *given) for c, given in docket.answers.items()))
             self._move(docket, epochs)
 
     def waiting(self) -> list[Event]:
         """What is still to be published, in order."""
-        return [_dated(orjson.loads(row.value)) for row in self._state.waiting()]
+        if self._published:
+            return []
+        return [_dated(orjson.loads(event)) for (event,) in self._con.execute("SELECT event FROM outbox ORDER BY id")]
 
     def published(self, case_position: int) -> None:
-        """Everything in the outbox is acknowledged; ``case_position``: the offset of hub.case behind it."""
+        """Everything in the outbox is acknowledged; ``case_position``: the offset of hub.case behind it.
+
+        The rows go with the next transaction: until then a new start finds them on hub.case, and drops them.
+        """
         self._case_position = max(case_position, self._case_position)
-        self._state.published()
+        self._published = True
 
     def drop(self, event_ids: set[str]) -> None:
         """Take out of the outbox what turned out to be published already."""
         left = [row for row in self.waiting() if row["event_id"] not in event_ids]
-        with self._state.transaction():
-            self._state.discard_outbox()
+        with self._transaction():
+            self._con.execute("DELETE FROM outbox")
             self._queue(left)
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing. Raises StateFullError, CorruptStateError, StateFolderError, or what the body raises."""
+        try:
+            self._con.execute("BEGIN")
+            if self._published:
+                self._con.execute("DELETE FROM outbox")
+            yield
+            self._con.execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._con.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise _explain(error, self._path) from error
+            raise
+        self._published = False
+
     def _queue(self, rows: Sequence[Event]) -> None:
-        self._state.queue(0, [Row(CASES, r["case_id"].encode(), 0, orjson.dumps(r)) for r in rows])
+        self._con.executemany("INSERT INTO outbox (event) VALUES (?)", [(orjson.dumps(r),) for r in rows])
 
     def _move(self, docket: Docket, epochs: Epochs) -> None:
-        known = self.epochs
-        self._state.remember_epochs(
-            {(CONDITIONS, *owner): epoch for owner, epoch in epochs.items() if known.get(owner) != epoch}
-        )
-        moved = {
-            CONDITIONS: docket.condition_position,
-            COMMANDS: docket.command_position,
-            CASES: self._case_position,
-        }
-        self._state.move({t: p for t, p in moved.items() if self._state.positions.get(t) != p})
-
-    def _write(self, docket: Docket, *, fresh: bool = False) -> None:
-        touched = [docket.cases[c] for c in docket.touched]
-        old = [] if fresh else [c.case_id for c in touched if c.version > 1]
-        self._delete("cases", "case_id", old)
-        self._insert(
-            "cases",
-            pl.DataFrame(
-                [(c.case_id, _group_key(c.group), c.joinable, orjson.dumps(c)) for c in touched],
-                schema={
-                    "case_id": pl.String,
-                    "group_key": pl.String,
-                    "joinable": pl.Boolean,
-                    "body": pl.Binary,
-                },
-                orient="row",
-            ),
-        )
-        self._insert(
-            "members",
-            pl.DataFrame(
-                list(docket.joined.items()),
-                schema={"condition_id": pl.String, "case_id": pl.String},
-                orient="row",
-            ),
+        newer = {owner: epoch for owner, epoch in epochs.items() if self._epochs.get(owner) != epoch}
+        self._con.executemany("INSERT OR REPLACE INTO owners VALUES (?, ?, ?)", [(*o, e) for o, e in newer.items()])
+        self._epochs.update(newer)
+        self._note(
+            {
+                CONDITIONS: docket.condition_position,
+                COMMANDS: docket.command_position,
+                CASES: self._case_position,
+            }
         )
 
-    def _tally(self, docket: Docket) -> None:
-        self._delete("openings", "tally", list(docket.counted))
-        rows = [(tally, docket.tallies[tally]) for tally in docket.counted]
-        self._insert("openings", pl.DataFrame(rows, schema={"tally": pl.String, "opened": pl.Int32}, orient="row"))
+    def _note(self, numbers: Mapping[str, int]) -> None:
+        self._con.executemany("INSERT OR REPLACE INTO numbers VALUES (?, ?)", numbers.items())
+        self._numbers.update(numbers)
 
-    def _find(self, select: str, column: str, keys: set[str]) -> list[tuple[Any, ...]]:
-        if not keys:
-            return []
-        if len(keys) <= _FEW:
-            marks = ",".join("?" * len(keys))
-            return self._con.execute(f"{select} WHERE {column} IN ({marks})", list(keys)).fetchall()
-        wanted = stream(pl.DataFrame({column: list(keys)}))  # noqa: F841 - read by the SQL
-        return self._con.execute(f"{select} SEMI JOIN wanted USING ({column})").fetchall()
+    def _write(self, docket: Docket, answered: Iterable[tuple[str, str, str]]) -> None:
+        touched = (docket.cases[c] for c in docket.touched)
+        put = self._con.executemany
+        put(
+            "INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)",
+            ((c.case_id, _group_key(c.group), c.joinable, orjson.dumps(c)) for c in touched),
+        )
+        put("INSERT OR REPLACE INTO openings VALUES (?, ?)", ((t, docket.tallies[t]) for t in docket.counted))
+        # A condition stays with its first case, and a command with its first answer.
+        put("INSERT OR IGNORE INTO members VALUES (?, ?)", docket.joined.items())
+        put("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", answered)
 
-    def _delete(self, table: str, column: str, keys: list[str]) -> None:
-        if not keys:
-            return
-        if len(keys) <= _FEW:
-            marks = ",".join("?" * len(keys))
-            self._con.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", keys)
-            return
-        old = stream(pl.DataFrame({column: keys}))  # noqa: F841 - read by the SQL
-        self._con.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT {column} FROM old)")
+    def _find(self, select: str, keys: Iterable[str]) -> list[tuple[Any, ...]]:
+        wanted = orjson.dumps(list(set(keys))).decode()
+        return self._con.execute(f"{select} IN (SELECT value FROM json_each(?))", (wanted,)).fetchall()
 
-    def _insert(self, table: str, frame: pl.DataFrame) -> None:
-        if frame.is_empty():
-            return
-        rows = stream(frame)  # noqa: F841 - read by the SQL
-        self._con.execute(f"INSERT INTO {table} SELECT * FROM rows")
+
+def _explain(error: Exception, path: Path) -> Exception:
+    """The error to raise for one of SQLite or the file system: what, where, how to mend it."""
+    code = _code(error)
+    if code == sqlite3.SQLITE_FULL:
+        return full(path)
+    if code in _DAMAGED:
+        return damaged(path, str(error))
+    return unusable(path, str(error))
+
+
+def _code(error: Exception) -> int:
+    """SQLite's plain code, which the extended ones carry in their last byte."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def event_row(event: CaseEvent) -> Event:
@@ -261,12 +293,6 @@ def answers(command_id: str, event: str, refusal: str) -> bool:
 
 def _given(events: Iterable[CaseEvent]) -> Iterator[tuple[str, str, str]]:
     return ((e.command_id, e.case.case_id, e.refusal) for e in events if answers(e.command_id, e.event, e.refusal))
-
-
-def _answers(rows: Iterable[tuple[str, str, str]]) -> pl.DataFrame:
-    return pl.DataFrame(
-        list(rows), schema={"command_id": pl.String, "case_id": pl.String, "refusal": pl.String}, orient="row"
-    )
 
 
 def _dated(row: Event) -> Event:

@@ -25,12 +25,12 @@ from agents.app import run as run_app
 from agents.casework.core import Casework, Rebuild, epochs_of
 from agents.casework.policy import closings, policy
 from agents.casework.publish import OWNER, CasePublisher
-from agents.casework.store import CaseStore, Event
+from agents.casework.store import CaseStore, Event, open_store
 from agents.columns import Columns
 from agents.errors import CorruptStateError, StateFolderError
 from agents.gauge import Gauge
 from agents.slices import Slice
-from agents.state import PartitionState, open_file, set_aside, suspect
+from agents.state import set_aside, suspect
 from wire.lawbook import Lawbook
 from wire.reading import read_all
 from wire.registry import Registry
@@ -39,7 +39,7 @@ from wire.settings import Settings
 log = logging.getLogger("doudi.casework")
 
 TOPICS = ("hub.condition", "hub.command")
-FILE = "casework.duckdb"
+FILE = "casework.sqlite"
 
 
 class Worker:
@@ -119,7 +119,7 @@ class Worker:
         if suspect(path).exists():
             set_aside(path, "bad")
         until = time.monotonic() + self._settings.lock_wait_s
-        while (state := self._opened(path)) is None:
+        while (store := self._opened(path)) is None:
             # Another process on this machine may be letting go of it just now.
             if time.monotonic() > until:
                 raise StateFolderError(
@@ -127,16 +127,16 @@ class Worker:
                     f"{self._settings.lock_wait_s:g} s. Casework runs once: stop the other one."
                 )
             time.sleep(0.05)
-        return CaseStore(state)
+        return store
 
     @staticmethod
-    def _opened(path: Path) -> PartitionState | None:
+    def _opened(path: Path) -> CaseStore | None:
         try:
-            return open_file(path)
+            return open_store(path)
         except CorruptStateError as error:
             log.error("%s", error)
             set_aside(path, "bad")  # hub.case has everything
-            return open_file(path)
+            return open_store(path)
 
     def _catch_up(self, store: CaseStore) -> bool:
         """Whether the file is this log's and nobody else wrote since; drops what was already published."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NoReturn
 
@@ -168,14 +169,14 @@ def serve(settings: Settings) -> NoReturn:
             for tail in tails.ahead_of(stands):
                 await handle(tail, lambda: None)
 
-    async def work(queue: asyncio.Queue[Handed]) -> None:
+    async def work(queue: asyncio.Queue[Handed], bench: ThreadPoolExecutor) -> None:
         while True:
             handed = [await queue.get()]
             while not queue.empty():
                 handed.append(queue.get_nowait())
             for part in joined(part for part, _ in handed):
                 try:
-                    await asyncio.to_thread(views.apply, part)
+                    await asyncio.get_running_loop().run_in_executor(bench, views.apply, part)
                 except Exception as error:
                     die(
                         error,
@@ -190,7 +191,8 @@ def serve(settings: Settings) -> NoReturn:
         tails.handed(part)
         if part.topic not in queues:
             queues[part.topic] = asyncio.Queue()
-            workers.add(asyncio.create_task(work(queues[part.topic])))
+            # One thread a topic, always the same: what its allocator keeps at hand is used again.
+            workers.add(asyncio.create_task(work(queues[part.topic], ThreadPoolExecutor(1))))
         await queues[part.topic].put((part, done))
 
     async def positions(assigned: frozenset[TP]) -> Mapping[TP, int | None]:

@@ -106,12 +106,12 @@ def test_a_lost_and_an_old_file(hub: Settings, caplog: pytest.LogCaptureFixture)
         first = [made.raise_() for _ in range(5)]
         wait(lambda: made.redis.hlen(made.keys.standing) == 5)
         made.leave("casework")
-        file = made.settings.state_dir / "casework.duckdb"
+        file = made.settings.state_dir / "casework.sqlite"
         old = made.settings.home / "old"
         shutil.copytree(made.settings.state_dir, old)
 
         file.unlink()
-        file.with_name(f"{file.name}.wal").unlink(missing_ok=True)
+        file.with_name(f"{file.name}-wal").unlink(missing_ok=True)
         made.end(first[0], "corrected")
         second = [made.raise_() for _ in range(5)]
         made.here("casework")
@@ -135,7 +135,7 @@ def test_a_storm_is_held_counted_on_after_a_loss_and_released(hub: Settings, mon
         rows = [made.raise_() for _ in range(3)]
         wait(lambda: made.redis.hlen(made.keys.standing) == 3)
         made.leave("casework")
-        (made.settings.state_dir / "casework.duckdb").unlink()
+        (made.settings.state_dir / "casework.sqlite").unlink()
         rows += [made.raise_() for _ in range(4)]
         made.here("casework")
         wait(lambda: made.redis.hlen(made.keys.standing) == 7)
