@@ -83,6 +83,7 @@ class Outlet:
             for row in chunk:
                 self._produce(row, delivery)
         delivery.complete()
+        self._producer.flush(PATIENCE_S)  # at once: the linger is for what comes in between
         if not delivery.done.wait(PATIENCE_S + 10):
             raise BrokerError(self._away("no acknowledgement came"))
         if delivery.error is not None:

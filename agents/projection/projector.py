@@ -38,14 +38,19 @@ _APPLY = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return 'held' end
 local at = redis.call('HGET', KEYS[1], ARGV[1]) or '0'
 if at ~= ARGV[2] then return at end
-for _, command in ipairs(cjson.decode(ARGV[4])) do
-  local answer = redis.call(unpack(command))
-  if command[1] == 'HINCRBY' and answer == 0 then redis.call('HDEL', command[2], command[3]) end
+local n = 4
+while n <= #ARGV do
+  local last = n + ARGV[n]
+  local answer = redis.call(unpack(ARGV, n + 1, last))
+  if ARGV[n + 1] == 'HINCRBY' and answer == 0 then redis.call('HDEL', ARGV[n + 2], ARGV[n + 3]) end
+  n = last + 1
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return ARGV[3]
 """
-"""Compare the position, apply, move it on. One script is one unit in memory and in the append-only file.
+"""Compare the position, apply (each command behind the number of its words), move it on.
+
+One script is one unit in memory and in the append-only file.
 A count that is back at nothing goes, so that a rebuild, which never saw it rise, gives the same."""
 
 AGAIN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError)
@@ -102,7 +107,7 @@ class Projector:
                 name,
                 str(at),
                 str(until),
-                orjson.dumps(commands).decode(),
+                *(word for command in commands for word in (str(len(command)), *command)),
             )
             found = cast("bytes", answer).decode()
             if found != _HELD:

@@ -301,8 +301,9 @@ def test_rows_that_do_not_fit_are_a_bug_with_a_name(count: int, change: dict[str
         ),
     ],
 )
-def test_frames_that_do_not_fit_are_a_bug_with_a_name(change: Any, says: str) -> None:
-    frame = pl.DataFrame(rows(4), schema=SETTLEMENT.dtypes)
+@pytest.mark.parametrize("count", [4, 40])
+def test_frames_that_do_not_fit_are_a_bug_with_a_name(change: Any, says: str, count: int) -> None:
+    frame = pl.DataFrame(rows(count), schema=SETTLEMENT.dtypes)
     with pytest.raises(EncodeError) as raised:
         codec.encode_frame(SETTLEMENT, change(frame), 7)
     assert says in str(raised.value)
