@@ -20,6 +20,9 @@ from domain.sealing import CannotOpen, open_local, seal_local
 
 LIVE, DELETED, UNIDENTIFIED = 0, 1, 2
 
+_LOG_PAGES = 8_000
+"""So many pages (of 4 KiB) the log holds before they are copied to the file, and waited for: keys are random, so each
+page of a table touches many pages here, and most of them again and again."""
 _DDL = """
 CREATE TABLE IF NOT EXISTS record(
     feed TEXT, id TEXT, person TEXT, version INTEGER, hash BLOB, kind INTEGER, pass INTEGER,
@@ -88,6 +91,7 @@ class State:
             self._con.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._con.execute("PRAGMA journal_mode=WAL")
             self._con.execute("PRAGMA synchronous=NORMAL")
+            self._con.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             self._con.execute("PRAGMA cache_size=-65536")
             self._con.executescript(_DDL)
             self._con.execute("BEGIN IMMEDIATE")

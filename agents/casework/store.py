@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, event BLOB);
 """
 CONDITIONS, COMMANDS, CASES = "hub.condition", "hub.command", "hub.case"
 _EPOCH = "epoch"
+_LOG_PAGES = 4_000
+"""So many pages (of 4 KiB) SQLite's log holds before they are copied to the file: a page that changes in each slice
+is copied once."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 Epochs = dict[tuple[str, int], int]
@@ -55,6 +58,7 @@ def open_store(path: Path) -> CaseStore | None:
         con.execute("PRAGMA locking_mode=EXCLUSIVE")
         con.execute("PRAGMA journal_mode=WAL")
         con.execute("PRAGMA synchronous=FULL")
+        con.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         con.execute("BEGIN IMMEDIATE")
         con.execute("COMMIT")
         con.executescript(_TABLES)
@@ -219,7 +223,9 @@ class CaseStore:
         touched = (docket.cases[c] for c in docket.touched)
         put = self._con.executemany
         put(
-            "INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)",
+            # In place: a row that is replaced moves, and every index with it.
+            "INSERT INTO cases VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET group_key = excluded.group_key, joinable = excluded.joinable, body = excluded.body",
             ((c.case_id, _group_key(c.group), c.joinable, orjson.dumps(c)) for c in touched),
         )
         put("INSERT OR REPLACE INTO openings VALUES (?, ?)", ((t, docket.tallies[t]) for t in docket.counted))
