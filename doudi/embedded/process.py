@@ -53,7 +53,9 @@ class Component(ABC):
     boot_s: float = 60.0
     stop_s: float = 20.0
     tries: int = 1
-    """Starts within one boot; more than one where it is known to end by itself as it starts."""
+    """Starts within one boot; more than one where it is known to end by itself, or to hang, as it starts."""
+    try_s: float = 60.0
+    """So long each of several starts may take but the last, which has what is left of ``boot_s``."""
     keeps: bool = False
     """As it ends orderly it leaves something outside of its home (parsed classes) to the next start."""
     favour: int = 0
@@ -176,18 +178,23 @@ class Process:
 
     async def _until_healthy(self) -> None:
         c = self.component
-        deadline, left = time.monotonic() + c.boot_s, c.tries
+        began = time.monotonic()
+        deadline, left = began + c.boot_s, c.tries
         last: BaseException | None = None
         while time.monotonic() < deadline:
             child = self._child
             assert child is not None  # noqa: S101 - _spawn has run
-            if child.returncode is not None:
+            ended = child.returncode is not None
+            if ended or (left > 1 and time.monotonic() - began > c.try_s):
                 left -= 1
-                error = self.failure(f"{c.title} ended with code {child.returncode} while starting")
+                how = f"ended with code {child.returncode}" if ended else f"did not answer for {c.try_s:.0f} s"
+                error = self.failure(f"{c.title} {how} while starting")
                 if not left:
                     raise error
                 log.warning("%s; started once more", error)
+                await self._end(gently=False)
                 await self._spawn()
+                began = time.monotonic()
                 continue
             try:
                 await asyncio.wait_for(asyncio.to_thread(c.check), 10)

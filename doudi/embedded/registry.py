@@ -23,7 +23,7 @@ class Registry(Component):
     patient = True
     """Two thirds of its boot are its own."""
     tries = 2
-    """It ends where the broker has made its topics but does not know them everywhere yet."""
+    """It ends, or never answers, where the broker has made its topics but does not know them everywhere yet."""
     keeps = True
     favour = FIRST
     """Everything else of the hub waits for its boot, and afterwards it does next to nothing."""

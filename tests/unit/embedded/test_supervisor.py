@@ -124,6 +124,20 @@ def test_one_that_is_known_to_end_as_it_starts_is_started_once_more(tmp_path: Pa
         assert boss.processes[0].restarts == 0
 
 
+@pytest.mark.parametrize("tries", [1, 2])
+def test_one_that_is_known_to_hang_as_it_starts_is_started_once_more(tmp_path: Path, tries: int) -> None:
+    once = "import pathlib, time; p = pathlib.Path('been'); p.exists() or (p.touch(), time.sleep(60));" + SERVE
+    toy = Toy(tmp_path, "a", once)
+    toy.tries, toy.try_s, toy.boot_s = tries, 1.0, 3.0 if tries == 1 else 20.0
+    if tries == 1:
+        with pytest.raises(ComponentFailed, match="did not answer within 3 s"):
+            supervise(tmp_path, [toy], lambda _: None)
+    else:
+        first: list[int] = []
+        boss = supervise(tmp_path, [toy], lambda boss: first.append(boss.processes[0].restarts))
+        assert (first, boss.processes[0].state) == ([0], "stopped")
+
+
 def test_starts_by_need_tells_of_itself_and_stops_in_reverse(tmp_path: Path) -> None:
     states: list[tuple[str, str]] = []
 
