@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from connectors.errors import ConfigError
 from domain.sealing import CannotOpen, open_local, seal_local
+from wire.rows import exclusive
 
 LIVE, DELETED, UNIDENTIFIED = 0, 1, 2
 
@@ -86,16 +87,8 @@ class State:
         self._key = key
         self._notes: dict[tuple[str, str], Any] = {}
         try:
-            self._con = sqlite3.connect(path, timeout=0.2, isolation_level=None)
-            path.chmod(0o600)
-            self._con.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._con.execute("PRAGMA journal_mode=WAL")
-            self._con.execute("PRAGMA synchronous=NORMAL")
-            self._con.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            self._con = exclusive(path, _DDL, synchronous="NORMAL", log_pages=_LOG_PAGES, wait_s=0.2)
             self._con.execute("PRAGMA cache_size=-65536")
-            self._con.executescript(_DDL)
-            self._con.execute("BEGIN IMMEDIATE")
-            self._con.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(
                 f"The connector's state {path} cannot be used: {error}. Another connector of this department "

@@ -8,7 +8,7 @@ of a row in range whose key matches, whichever way (columnar or record by record
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -211,8 +211,7 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
                 f"leave it out or add it to the schema"
             )
     if len(rows) < _FEW_ROWS:
-        header = struct.pack(">bI", MAGIC, schema_id)
-        return [header + exact.write(schema, row, k) for k, row in enumerate(rows)]
+        return _one_by_one(schema, rows, schema_id)
     present = {name: [row.get(name) for row in rows] for name in names if any(name in row for row in rows)}
     for field in schema.fields:
         if field.node.logical == "timestamp-millis":  # Polars would take a time without zone for UTC
@@ -226,6 +225,15 @@ def encode(schema: Schema, rows: Sequence[Mapping[str, Any]], schema_id: int) ->
             exact.write(schema, row, k)  # names the row and the field
         raise EncodeError(f"rows do not fit {schema.name}: {error}") from error
     return encode_frame(schema, _defaults_of_gaps(schema, frame, rows), schema_id)
+
+
+def _one_by_one(schema: Schema, rows: Iterable[Mapping[str, Any]], schema_id: int) -> list[bytes]:
+    header = _header(schema_id)
+    return [header + exact.write(schema, row, k) for k, row in enumerate(rows)]
+
+
+def _header(schema_id: int) -> bytes:
+    return struct.pack(">bI", MAGIC, schema_id)
 
 
 def _defaults_of_gaps(schema: Schema, frame: pl.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -256,10 +264,9 @@ def encode_frame(schema: Schema, frame: pl.DataFrame, schema_id: int) -> list[by
         return []
     frame = with_defaults(schema, frame)
     if frame.height < _FEW_IN_FRAME:
-        start = struct.pack(">bI", MAGIC, schema_id)
-        return [start + exact.write(schema, row, k) for k, row in enumerate(frame.iter_rows(named=True))]
+        return _one_by_one(schema, frame.iter_rows(named=True), schema_id)
     chain = layout.of_frame(schema.fields, frame, write=True)
-    header = np.frombuffer(struct.pack(">bI", MAGIC, schema_id), np.uint8)
+    header = np.frombuffer(_header(schema_id), np.uint8)
     ends = np.cumsum(chain.lengths + HEADER)
     starts = ends - chain.lengths - HEADER
     out = np.empty(int(ends[-1]), np.uint8)

@@ -17,8 +17,9 @@ from typing import Any
 
 import orjson
 
-from agents.state import damaged, full, unusable
+from agents.state import damaged, explain, full, unusable
 from domain.cases import Answer, Case, CaseCondition, CaseEvent, Docket
+from wire.rows import exclusive
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cases (case_id TEXT PRIMARY KEY, group_key TEXT, joinable INTEGER, body BLOB);
@@ -37,6 +38,7 @@ _LOG_PAGES = 4_000
 """So many pages (of 4 KiB) SQLite's log holds before they are copied to the file: a page that changes in each slice
 is copied once."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNUSABLE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY)
 
 Epochs = dict[tuple[str, int], int]
 Event = dict[str, Any]
@@ -50,21 +52,8 @@ def open_store(path: Path) -> CaseStore | None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Of the thread that works with it; the gauge asks for positions, which are in memory, from another.
-        con = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        return CaseStore(exclusive(path, _TABLES, synchronous="FULL", log_pages=_LOG_PAGES), path)
     except (sqlite3.Error, OSError) as error:
-        raise _explain(error, path) from error
-    try:
-        con.execute("PRAGMA locking_mode=EXCLUSIVE")
-        con.execute("PRAGMA journal_mode=WAL")
-        con.execute("PRAGMA synchronous=FULL")
-        con.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-        con.execute("BEGIN IMMEDIATE")
-        con.execute("COMMIT")
-        con.executescript(_TABLES)
-        return CaseStore(con, path)
-    except sqlite3.Error as error:
-        con.close()
         if _code(error) == sqlite3.SQLITE_BUSY:
             return None
         raise _explain(error, path) from error
@@ -245,7 +234,7 @@ def _explain(error: Exception, path: Path) -> Exception:
         return full(path)
     if code in _DAMAGED:
         return damaged(path, str(error))
-    return unusable(path, str(error))
+    return unusable(path, str(error)) if code in _UNUSABLE else explain(error, path)
 
 
 def _code(error: Exception) -> int:

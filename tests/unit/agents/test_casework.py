@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -177,6 +178,13 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
     store.close()
     assert list(tmp_path.glob(f"{FILE}.bad-*"))
     assert not suspect(path).exists()
+
+
+def test_an_error_of_the_program_is_not_called_one_of_the_folder(tmp_path: Path) -> None:
+    store = opened(tmp_path / FILE)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), store._transaction():
+        store._con.execute("DELETE FROM unknown_table")
+    store.close()
 
 
 def test_a_full_disk_and_a_wrong_folder_say_what_to_do(tmp_path: Path) -> None:
