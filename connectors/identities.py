@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
 from connectors import link
-from connectors.sending import Sender, lists
+from connectors.sending import Sender, blobs, lists, same
 from connectors.state import Changes, Envelope, State
 from domain.sealing import CannotOpen, Forgotten, Vault, index_entries
 from wire.secrets import Secrets
@@ -58,15 +57,15 @@ def publish(
             changed.append(person)
             entries.append(index_entries(secrets.index, merged))
     sealed = [changes.identities[p] for p in changed]
-    columns: dict[str, pl.Series | list[Any]] = {
+    columns = {
         "person_key": pl.Series(changed, dtype=pl.String),
-        "key_id": pl.Series([s.key_id for s in sealed], dtype=pl.String),
-        "wrapped_key": pl.Series([s.wrapped for s in sealed], dtype=pl.Binary),
-        "sealed": pl.Series([s.sealed for s in sealed], dtype=pl.Binary),
+        "key_id": same(vault.key_id, pl.String, len(changed)),
+        "wrapped_key": blobs([s.wrapped for s in sealed]),
+        "sealed": blobs([s.sealed for s in sealed]),
         "index": lists(entries),
         "division": pl.Series([divisions[p] for p in changed], dtype=pl.String),
-        "source": [source] * len(changed),
-        "updated_at": [now] * len(changed),
+        "source": same(source, pl.String, len(changed)),
+        "updated_at": same(now, pl.Datetime("ms", "UTC"), len(changed)),
     }
     out.frame("hub.identity", pl.DataFrame(columns), "person_key")
     return len(changed)

@@ -64,7 +64,7 @@ class Linker:
             guardians = persons.link(raws, self.linking, today)
             columns.append(pl.Series("guardian_key", [guardians.get(g) for g in raws], pl.String))
             columns.append(pl.Series("_guardian_canonical", _canonical(raws, guardians), pl.String))
-        return frame.with_columns(columns)
+        return frame.hstack(columns)
 
     def _persons(self, frame: pl.DataFrame, today: date) -> tuple[list[str | None], list[str | None], list[str | None]]:
         cards = frame["_card_no"].to_list() if "_card_no" in frame.columns else None
@@ -118,7 +118,8 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    columns = [frame[c].cast(pl.String).to_list() for c in _CONTENT if c in frame.columns]
+    there = {column.name: column for column in frame}
+    columns = [there[c].cast(pl.String).to_list() for c in _CONTENT if c in there]
     joined = ("\x1f".join([v or "\x00" for v in row]) for row in zip(*columns, strict=True))
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]
 

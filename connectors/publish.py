@@ -18,7 +18,7 @@ from connectors.catalogue import Feed
 from connectors.mapping import ENVELOPE, Mapping, apply
 from connectors.outflow import Outflow
 from connectors.plan import Plan, Row, plan
-from connectors.sending import Sender
+from connectors.sending import Sender, same
 from connectors.state import DELETED, LIVE, UNIDENTIFIED, Announced, Changes, State
 from domain.sealing import seal_to
 from schemas import load
@@ -160,16 +160,16 @@ class Outlet:
                 "event_id": [f"{i}:{feed.epoch}:{v}:{o}" for i, (_, o, v) in zip(ids, some, strict=True)],
                 "op": [o for _, o, _ in some],
                 "record_version": [v for _, _, v in some],
-                "source": [feed.source] * len(some),
-                "source_epoch": [feed.epoch] * len(some),
-                "published_at": [now] * len(some),
             }
+            everywhere = {"source": feed.source, "source_epoch": feed.epoch, "published_at": now}
             if persons is not None:
-                nothing = [None] * len(some)
-                known |= {"person_key": persons} | {f: nothing for f in dtypes if f not in ENVELOPE}
+                known |= {"person_key": persons}
+                everywhere |= dict.fromkeys(f for f in dtypes if f not in ENVELOPE)
             # column by column, without a query: for a small page a query costs more than its rows
-            columns = [pl.Series(c, known[c], t) if c in known else chosen[c] for c, t in dtypes.items()]
-            out.frame(topic, pl.DataFrame(columns), "person_key")
+            columns = {column.name: column for column in chosen}
+            columns |= {c: pl.Series(values, dtype=dtypes[c]) for c, values in known.items()}
+            columns |= {c: same(value, dtypes[c], len(some)) for c, value in everywhere.items()}
+            out.frame(topic, pl.DataFrame({c: columns[c] for c in dtypes}), "person_key")
 
     def _unidentified(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
         out.rows(

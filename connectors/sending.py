@@ -97,9 +97,10 @@ class Sender:
         if not frame.height:
             return
         schema = load.of_topic(topic)
-        columns = [frame[c] if frame[c].dtype == t else frame[c].cast(t) for c, t in schema.dtypes.items()]
+        given = {column.name: column for column in frame}
+        columns = [given[c] if given[c].dtype == t else given[c].cast(t) for c, t in schema.dtypes.items()]
         values = codec.encode_frame(schema, pl.DataFrame(columns), self.registry.id_of(topic))
-        self.send(topic, [k.encode() for k in frame[key].to_list()], values)
+        self.send(topic, [k.encode() for k in given[key].to_list()], values)
 
     def rows(self, topic: str, rows: Sequence[dict[str, Any]], partition: int = -1) -> None:
         """Encode and queue rows; the key is what schemas/topics.py says."""
@@ -108,6 +109,16 @@ class Sender:
         keys = [":".join(str(row[f]) for f in load.key_fields(topic)).encode() for row in rows]
         values = codec.encode(load.of_topic(topic), rows, self.registry.id_of(topic))
         self.send(topic, keys, values, partition)
+
+
+def same(value: Any, dtype: pl.DataType | type[pl.DataType], rows: int) -> pl.Series:
+    """A column of one value."""
+    return pl.Series([value], dtype=dtype).new_from_index(0, rows)
+
+
+def blobs(values: list[bytes]) -> pl.Series:
+    """A column of bytes; Polars itself would look at each value by itself."""
+    return pl.Series(pa.array(values, pa.large_binary()))
 
 
 def lists(rows: list[list[str]]) -> pl.Series:

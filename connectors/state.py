@@ -30,8 +30,7 @@ CREATE TABLE IF NOT EXISTS record(
     PRIMARY KEY(feed, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rejected(feed TEXT, id TEXT, hash BLOB, PRIMARY KEY(feed, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS said(person TEXT, feed TEXT, hash BLOB, PRIMARY KEY(person, feed)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identity(person TEXT PRIMARY KEY, key_id TEXT, wrapped BLOB, sealed BLOB)
-    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity(person TEXT PRIMARY KEY, key_id TEXT, wrapped BLOB, sealed BLOB);
 CREATE TABLE IF NOT EXISTS note(feed TEXT, name TEXT, value BLOB, PRIMARY KEY(feed, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS announced(feed TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS seen(feed TEXT, id TEXT, PRIMARY KEY(feed, id)) WITHOUT ROWID;
@@ -156,7 +155,8 @@ class State:
                 "INSERT OR REPLACE INTO said VALUES(?,?,?)", [(p, feed, h) for p, h in changes.said.items()]
             )
             con.executemany(
-                "INSERT OR REPLACE INTO identity VALUES(?,?,?,?)",
+                "INSERT INTO identity VALUES(?,?,?,?) ON CONFLICT(person) DO UPDATE SET key_id=excluded.key_id, "
+                "wrapped=excluded.wrapped, sealed=excluded.sealed",
                 [(p, *e) for p, e in changes.identities.items()],
             )
             con.executemany(

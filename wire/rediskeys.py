@@ -76,10 +76,6 @@ class RedisKeys:
         """JSON of a sealed identity, bytes in base64."""
         return self._key("vault", person_key)
 
-    def index(self, entry: str) -> str:
-        """SET of person keys under a blind index entry."""
-        return self._key("index", entry)
-
     def heartbeat(self, source: str, topic: str) -> str:
         """JSON of the newest heartbeat of a feed."""
         return self._key("heartbeat", source, topic)

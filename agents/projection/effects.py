@@ -94,31 +94,24 @@ class CaseEffects:
         self._answers.append(["SET", self._keys.command(row["command_id"]), answer, "PX", str(left), "NX"])
 
 
-def identities(keys: RedisKeys, rows: Iterable[Document], documents: Mapping[str, Document | None]) -> list[Command]:
-    """Effects of hub.identity: the vault's document and the blind index; a forgotten person leaves both."""
-    latest = {row["person_key"]: row for row in rows}
+def identities(keys: RedisKeys, rows: Iterable[Document]) -> list[Command]:
+    """Effects of hub.identity: the vault's document of each person; a forgotten one has none."""
     out: list[Command] = []
     vault: list[str] = []
-    for person_key, row in latest.items():
-        before = documents.get(person_key)
-        forgotten = not row["wrapped_key"]
-        new = [] if forgotten else list(row["index"])
-        old = before["index"] if before else []
-        out += [["SREM", keys.index(e), person_key] for e in old if e not in new]
-        out += [["SADD", keys.index(e), person_key] for e in new if e not in old]
-        if forgotten:
-            out.append(["DEL", keys.vault(person_key)])
+    for row in {row["person_key"]: row for row in rows}.values():
+        name = keys.vault(row["person_key"])
+        if not row["wrapped_key"]:
+            out.append(["DEL", name])
             continue
         document = {
             "key_id": row["key_id"],
             "wrapped_key": base64.b64encode(row["wrapped_key"]).decode(),
             "sealed": base64.b64encode(row["sealed"]).decode(),
-            "index": new,
             "division": row["division"],
             "source": row["source"],
             "updated_at": row["updated_at"],
         }
-        vault += (keys.vault(person_key), orjson.dumps(document).decode())
+        vault += (name, orjson.dumps(document).decode())
     return out + _many(["MSET"], vault)
 
 

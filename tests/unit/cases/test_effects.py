@@ -79,9 +79,10 @@ def test_a_refusal_is_an_answer_and_nothing_else() -> None:
     assert len(commands) == 1
 
 
-def test_a_forgotten_person_leaves_vault_and_index() -> None:
-    row = {"person_key": "p", "wrapped_key": b"", "sealed": b"", "index": [], "key_id": "k"}
-    assert identities(KEYS, [row], {"p": {"index": ["e1"]}}) == [
-        ["SREM", "t.d:index:e1", "p"],
-        ["DEL", "t.d:vault:p"],
-    ]
+def test_a_forgotten_person_leaves_the_vault() -> None:
+    row = {"person_key": "p", "wrapped_key": b"w", "sealed": b"s", "key_id": "k"}
+    row |= {"division": "99", "source": "test", "updated_at": 1}
+    ((kept, name, document),) = identities(KEYS, [row])
+    assert (kept, name) == ("MSET", "t.d:vault:p")
+    assert '"wrapped_key":"dw=="' in document
+    assert identities(KEYS, [row, {**row, "wrapped_key": b"", "sealed": b""}]) == [["DEL", "t.d:vault:p"]]
