@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from domain.parameters import Parameter, Words
-from domain.rulelint import FIELD
-from domain.rules import Column, Rule, RuleBook
+from domain.rules import FIELD, Column, Rule, RuleBook
 from domain.tiers import TITLES
 from domain.whynot import Checked
 

@@ -22,7 +22,7 @@ from domain import difference, roster, whynot
 from domain.compile import CONTENT, Compiled
 from domain.divisions import Reach
 from domain.explain import Language, fact, sentence, shown, threshold
-from domain.rulelint import meant
+from domain.rulefiles import meant
 from domain.rules import Rule, RuleBook
 from domain.screening import Screening
 from domain.stage import Stage

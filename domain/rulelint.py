@@ -2,127 +2,48 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import date
-from pathlib import Path
-from typing import Any, TypeVar
 
 import duckdb
-import yaml
-from pydantic import BaseModel, ValidationError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from domain import compile as compiling
 from domain import facts
 from domain.parameters import LAW_FROM, TIERS_OF_PARAMETERS, Parameter
-from domain.rules import LEVELS, Case, Documentation, Rule, RuleBook, Shape
+from domain.rulefiles import Files, near
+from domain.rules import FIELD, LEVELS, Case, Documentation, Rule, RuleBook, Shape
 from domain.tiers import TIERS
 from schemas.load import of_topic
 from schemas.topics import DEPARTMENTS, TOPICS
 
-Model = TypeVar("Model", bound=BaseModel)
 STAGE_OF = {"person": "persons", "household": "households"}
-FIELD = re.compile(r"\{([a-z_]+)\}")
 _FORBIDDEN = (exp.Select, exp.Subquery, exp.Star, exp.Window, exp.AggFunc, exp.Placeholder)
 GIVEN_BESIDE = ("id", "who")
 """What a case may give beside the fields of the schema."""
-MANY = 12
-Read = tuple[list[Rule], list[Parameter], Documentation | None, list[str]]
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it: a tenth of the time."""
 
 
-def read(folder: Path) -> Read:
-    """Everything in a rules folder, and the problems found. Files: <department>/R01.yaml, parameters/, facts.yaml."""
-    problems: list[str] = []
-    documentation = next((found for _, found in _models(folder, "facts.yaml", Documentation, problems)), None)
-    parameters = [found for _, found in _models(folder, "parameters/*.yaml", Parameter, problems)]
-    placed = [found for d in DEPARTMENTS for found in _models(folder, f"{d}/*.yaml", Rule, problems)]
-    rules = [rule for _, rule in placed]
-    if documentation is None:
-        problems.append(
-            f"{folder}: no facts.yaml there; point to a rules folder, or copy facts.yaml from the one shipped"
-        )
-        return rules, parameters, None, problems
-    if problems:
-        return rules, parameters, documentation, problems
+def lint(files: Files) -> Iterator[str]:
+    """Mistakes that show when the files of a folder are read together, each with its place."""
+    described, placed = files.documentation, files.rules
     book = RuleBook(
-        {r.id: r for r in rules},
-        {p.id: p for p in parameters},
-        documentation.shapes,
-        documentation.columns,
+        {r.id: r for _, r in placed},
+        {p.id: p for p in files.parameters},
+        described.shapes,
+        described.columns,
         "",
     )
-    problems += _double(r.id for r in rules)
-    problems += _double(p.id for p in parameters)
-    for shape, described in documentation.shapes.items():
-        problems += [f"facts.yaml: {shape}: {text}" for text in _shape(shape, described, documentation)]
-    for parameter in parameters:
-        problems += [f"parameters/{parameter.id}.yaml: {text}" for text in _parameter(parameter)]
+    for shape, columns in described.shapes.items():
+        yield from (f"facts.yaml: {shape}: {text}" for text in _shape(shape, columns, described))
+    for parameter in files.parameters:
+        yield from (f"parameters/{parameter.id}.yaml: {text}" for text in _parameter(parameter))
     with ExitStack() as opened:
         empty = {stage: opened.enter_context(closing(facts.empty(stage))) for stage in STAGE_OF.values()}
         doubtful = _doubtful(book, empty)
         for where, rule in placed:
-            problems += [f"{where}: {text}" for text in _rule(rule, book, empty, doubtful)]
-    return rules, parameters, documentation, problems
-
-
-def _models(folder: Path, pattern: str, model: type[Model], problems: list[str]) -> Iterator[tuple[str, Model]]:
-    """File and content of every file that can be read; what is wrong with the others goes to problems."""
-    for path in sorted(folder.glob(pattern)):
-        where = path.relative_to(folder).as_posix()
-        try:
-            raw = yaml.load(path.read_text(encoding="utf-8"), _LOADER)  # noqa: S506 - safe, both of them
-            found = model.model_validate(raw)
-        except UnicodeDecodeError:
-            problems.append(f"{where}: not UTF-8; save the file as UTF-8")
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f":{mark.line + 1}" if mark else ""
-            problems.append(f"{where}{line}: not YAML ({getattr(error, 'problem', error)}); mend that line")
-        except ValidationError as error:
-            problems += [f"{where}: {_explained(e, model)}" for e in error.errors()]
-        else:
-            named = getattr(found, "id", path.stem)
-            if named != path.stem:
-                problems.append(f"{where}: the file is called {path.stem} and its id is {named}; make them the same")
-            yield where, found
-
-
-def _explained(error: Any, model: type[BaseModel]) -> str:
-    at = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{at} is missing; add it"
-    if error["type"] == "extra_forbidden":
-        known = [f.alias or n for n, f in model.model_fields.items()]
-        return f"{at} is not known{near(at, known)}; remove or rename it"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{at}: {message}; found {str(error['input'])[:60]!r}"
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """What was probably meant, if anything."""
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f" (do you mean {close[0]}?)" if close else ""
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """What was probably meant, or all that there is where it is little."""
-    names = sorted(known)
-    return meant(word, names) or (f" (known: {', '.join(names)})" if len(names) < MANY else "")
-
-
-def _double(ids: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for name in ids:
-        if name in seen:
-            yield f"{name} stands in two files; keep one"
-        seen.add(name)
+            yield from (f"{where}: {text}" for text in _rule(rule, book, empty, doubtful))
 
 
 def _shape(name: str, shape: Shape, documentation: Documentation) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """The rule book: the law as data, read from a folder of YAML files by one loader, checked before use.
 
 A rule is a dated predicate over the facts of one shape. This module knows what a rule consists of;
-``rulelint`` says what is wrong with one, ``compile`` makes SQL of it.
+``rulefiles`` reads its files, ``rulelint`` says what is wrong with a rule, ``compile`` makes SQL of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -24,6 +25,8 @@ Cause = Literal["fulfilled", "corrected", "superseded", "lapsed"]
 Kind = Literal["alert", "task"]
 RuleClass = Literal["entry", "exclusion", "entitlement"]
 LEVELS = ("yellow", "orange", "red")
+FIELD = re.compile(r"\{([a-z_]+)\}")
+"""Where an explanation names a column or a parameter."""
 SHIPPED = Path(__file__).parents[1] / "rules"
 
 __all__ = ["Case", "Cause", "Deadline", "Expected", "Rule", "RuleBook", "RuleError", "Source", "Unnoticed", "load"]
@@ -188,22 +191,27 @@ class RuleBook:
         return {rule: tuple(other.id for other in self.rules.values() if rule in other.inhibits) for rule in self.rules}
 
 
-def load(path: Path | str | None = None) -> RuleBook:
+def load(path: Path | str | None = None, *, checked: bool = True) -> RuleBook:
     """The rule book of a folder (default: the one shipped).
 
+    ``checked``: whether the rules are tried on the database and compared with each other. Without it, in a third of
+    the time, for who shows what was decided by them: who decides by them has tried them.
     Raises RuleError with one message for each mistake in any of its files.
     """
-    from domain.rulelint import read  # noqa: PLC0415 - the lint needs the model
+    from domain.rulefiles import read  # noqa: PLC0415 - needs the model
 
     folder = Path(path) if path is not None else SHIPPED
-    rules, parameters, documentation, problems = read(folder)
-    if problems or documentation is None:
-        raise RuleError(problems)
+    files = read(folder)
+    if checked:
+        from domain.rulelint import lint  # noqa: PLC0415 - needs the model, and is slow to import
+
+        if problems := list(lint(files)):
+            raise RuleError(problems)
     return RuleBook(
-        rules={rule.id: rule for rule in sorted(rules, key=lambda r: r.id)},
-        parameters={p.id: p for p in sorted(parameters, key=lambda p: p.id)},
-        shapes=documentation.shapes,
-        columns=documentation.columns,
+        rules={rule.id: rule for _, rule in sorted(files.rules, key=lambda placed: placed[1].id)},
+        parameters={p.id: p for p in sorted(files.parameters, key=lambda p: p.id)},
+        shapes=files.documentation.shapes,
+        columns=files.documentation.columns,
         digest=_digest(folder),
     )
 

@@ -16,7 +16,7 @@ from domain import compile as compiling
 from domain import facts, tiers, trial
 from domain.explain import shown
 from domain.parameters import Parameter, Source, Value
-from domain.rulelint import near
+from domain.rulefiles import near
 from domain.rules import Case, Rule, RuleBook, RuleError
 from schemas.topics import DEPARTMENTS
 

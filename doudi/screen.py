@@ -18,7 +18,7 @@ import polars as pl
 
 from domain import persons
 from domain.errors import Permanent
-from domain.rulelint import meant, near
+from domain.rulefiles import meant, near
 from domain.rules import RuleBook, RuleError
 from domain.trial import Trial
 from doudi import screened

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from domain.divisions import Reach
 from domain.questions import DUE_FIRST
 from domain.roster import together
-from domain.rulelint import meant
+from domain.rulefiles import meant
 from domain.rules import RuleBook
 from gateway.errors import Problem
 from gateway.explain import Explainer

@@ -11,8 +11,7 @@ import orjson
 
 from domain.explain import Language, fact, sentence, shown, threshold
 from domain.law import Law
-from domain.rulelint import FIELD
-from domain.rules import RuleBook
+from domain.rules import FIELD, RuleBook
 
 
 class Known(Protocol):

@@ -79,7 +79,7 @@ def why_not(
 
 
 def _rule(name: str) -> tuple[RuleBook, Rule]:
-    from domain.rulelint import meant  # noqa: PLC0415 - slow to import
+    from domain.rulefiles import meant  # noqa: PLC0415 - slow to import
 
     with lawbook() as reader:
         _, book = reader.newest()
