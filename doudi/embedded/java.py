@@ -34,6 +34,15 @@ def share_classes() -> None:
         sys.stderr.write(f"setup: {BASE} could not be made ({last}): Kafka and the registry start slower\n")
 
 
+def fits(archive: Path, classpath: list[Path]) -> bool:
+    """Whether an archive of parsed classes is there and younger than what it was made of; the JVM itself looks closer."""
+    try:
+        made = archive.stat().st_mtime
+        return all(path.stat().st_mtime < made for path in (BASE, *classpath))
+    except FileNotFoundError:
+        return False
+
+
 def java(*arguments: str, heap: str, classpath: list[Path] | None = None, archive: Path | None = None) -> list[str]:
     """Command line of a JVM with at most that heap (such as ``512m``).
 

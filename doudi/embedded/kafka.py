@@ -12,7 +12,7 @@ from typing import Any
 
 from doudi.embedded.artifacts import Artifacts
 from doudi.embedded.errors import ComponentFailed
-from doudi.embedded.java import java
+from doudi.embedded.java import fits, java
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import FIRST, Component
 from schemas.topics import MESSAGE_MAX_BYTES
@@ -39,7 +39,6 @@ class Kafka(Component):
 
     title = "Kafka"
     boot_s = 120.0
-    keeps = True
     favour = FIRST
     """Everything waits for it, at its boot and ever after."""
     stop_s = 30.0
@@ -66,7 +65,8 @@ class Kafka(Component):
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Fetch the jars, write the configuration, format the log folder once."""
-        self.artifacts.fetch("kafka", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
+        jars = self.artifacts.fetch("kafka", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
+        self.keeps = not fits(self.artifacts.cache / ARCHIVE, jars)
         for port in (self.name, f"{self.name}.controller"):
             self.ports.claim(port)
         config = self.data / "server.properties"

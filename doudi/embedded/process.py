@@ -57,7 +57,8 @@ class Component(ABC):
     try_s: float = 60.0
     """So long each of several starts may take but the last, which has what is left of ``boot_s``."""
     keeps: bool = False
-    """As it ends orderly it leaves something outside of its home (parsed classes) to the next start."""
+    """As it ends orderly it leaves something outside of its home (parsed classes) to the next start. Known once it is
+    prepared."""
     favour: int = 0
     """Nice value of its session among all; below zero it comes first, where the supervisor has the right to say so."""
 

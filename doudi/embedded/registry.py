@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from doudi.embedded.artifacts import Artifacts
-from doudi.embedded.java import java
+from doudi.embedded.java import fits, java
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import FIRST, Component
 from wire.http import check
 from wire.settings import Settings
+
+ARCHIVE = "registry.jsa"
 
 
 class Registry(Component):
@@ -24,7 +26,6 @@ class Registry(Component):
     """Two thirds of its boot are its own."""
     tries = 2
     """It ends, or never answers, where the broker has made its topics but does not know them everywhere yet."""
-    keeps = True
     favour = FIRST
     """Everything else of the hub waits for its boot, and afterwards it does next to nothing."""
 
@@ -39,7 +40,8 @@ class Registry(Component):
 
     def prepare(self, say: Callable[[str], None]) -> None:
         """Fetch and unpack."""
-        self.artifacts.unpacked("registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
+        app = self.artifacts.unpacked("registry", lambda done, total: say(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"))
+        self.keeps = not fits(self.artifacts.cache / ARCHIVE, classes(app))
         for port in (self.name, f"{self.name}.management"):
             self.ports.claim(port)
 
@@ -78,7 +80,7 @@ class Registry(Component):
             "io.quarkus.runner.GeneratedMain",
             heap="512m",
             classpath=classes(app),
-            archive=self.artifacts.cache / "registry.jsa",
+            archive=self.artifacts.cache / ARCHIVE,
         )
 
     def _kafka(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -27,3 +28,15 @@ def test_one_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(java, "BASE", tmp_path)
     monkeypatch.setattr(java, "JAVA", tmp_path / "absent")
     java.share_classes()
+
+
+def test_an_archive_fits_while_it_is_younger_than_all_that_it_was_made_of(tmp_path: Path) -> None:
+    archive, jar = tmp_path / "a.jsa", tmp_path / "a.jar"
+    jar.touch()
+    assert not java.fits(archive, [jar])
+    archive.touch()
+    later = max(java.BASE.stat().st_mtime, jar.stat().st_mtime) + 10
+    os.utime(archive, (later, later))
+    assert java.fits(archive, [jar])
+    os.utime(jar, (later + 10, later + 10))
+    assert not java.fits(archive, [jar])
