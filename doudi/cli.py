@@ -6,12 +6,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 from typing import Any
 
 from wire import memory
 
 memory.seldom()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""NumPy's library for matrices, of which there are none here, would start a thread for each processor and let it spin:
+half the time of NumPy's import."""
 
 import typer  # noqa: E402 - what comes is imported without looking for cycles
 from pydantic import ValidationError  # noqa: E402

@@ -16,7 +16,6 @@ def seldom() -> None:
 
 
 def settle() -> None:
-    """Call when everything is imported: what lives now is never looked at again."""
-    gc.collect()
+    """Call when everything is imported: what lives now is never looked at again, nor now: little of it is garbage."""
     gc.freeze()
     seldom()

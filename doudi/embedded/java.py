@@ -35,7 +35,7 @@ def share_classes() -> None:
 
 
 def fits(archive: Path, classpath: list[Path]) -> bool:
-    """Whether an archive of parsed classes is there and younger than what it was made of; the JVM itself looks closer."""
+    """Whether an archive of parsed classes is there and younger than what it was made of. The JVM itself looks closer."""
     try:
         made = archive.stat().st_mtime
         return all(path.stat().st_mtime < made for path in (BASE, *classpath))
