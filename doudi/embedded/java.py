@@ -35,12 +35,21 @@ def share_classes() -> None:
 
 
 def fits(archive: Path, classpath: list[Path]) -> bool:
-    """Whether an archive of parsed classes is there and younger than what it was made of. The JVM itself looks closer."""
+    """Whether an archive of parsed classes is there and younger than what it was made of.
+
+    At an orderly end the JVM looks closer, and makes it again where it must; then it is `kept`.
+    """
     try:
         made = archive.stat().st_mtime
         return all(path.stat().st_mtime < made for path in (BASE, *classpath))
     except FileNotFoundError:
         return False
+
+
+def kept(archive: Path) -> None:
+    """After an orderly end: an archive that the JVM left as it was fits too."""
+    if archive.exists():
+        archive.touch()
 
 
 def java(*arguments: str, heap: str, classpath: list[Path] | None = None, archive: Path | None = None) -> list[str]:

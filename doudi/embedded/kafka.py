@@ -12,7 +12,7 @@ from typing import Any
 
 from doudi.embedded.artifacts import Artifacts
 from doudi.embedded.errors import ComponentFailed
-from doudi.embedded.java import fits, java
+from doudi.embedded.java import fits, java, kept
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import FIRST, Component
 from schemas.topics import MESSAGE_MAX_BYTES
@@ -82,8 +82,8 @@ class Kafka(Component):
         ]
         # with "=": an id may begin with a hyphen
         which = (f"--cluster-id={self.cluster_id()}", f"--config={config}")
-        kept = self.artifacts.cache / ARCHIVE
-        known = (f"-XX:SharedArchiveFile={kept}", "-Xlog:cds=off") if kept.exists() else ()
+        archive = self.artifacts.cache / ARCHIVE
+        known = (f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off") if archive.exists() else ()
         command = self._java(*known, "kafka.tools.StorageTool", "format", *which, *scram)
         done = subprocess.run(
             command,
@@ -185,6 +185,10 @@ class Kafka(Component):
             classpath=self.artifacts.fetch("kafka"),
             archive=archive,
         )
+
+    def ended(self) -> None:
+        """Its classes are kept for the next start."""
+        kept(self.artifacts.cache / ARCHIVE)
 
     def check(self) -> None:
         """The broker answers a metadata request with itself in it."""

@@ -87,6 +87,9 @@ class Component(ABC):
     def prepare(self, say: Callable[[str], None]) -> None:
         """Download, format, write configuration. Blocking; runs in a thread. Must be repeatable."""
 
+    def ended(self) -> None:
+        """After an orderly end. Blocking."""
+
     def environment(self) -> dict[str, str]:
         """Variables in addition to (or instead of) the supervisor's."""
         return {}
@@ -270,7 +273,9 @@ class Process:
             try:
                 os.killpg(child.pid, sent) if sent == signal.SIGKILL else child.send_signal(sent)
                 os.kill(child.pid, signal.SIGCONT)  # a stopped process gets no other signal
-                await asyncio.wait_for(child.wait(), patience)
+                code = await asyncio.wait_for(child.wait(), patience)
+                if sent != signal.SIGKILL and code in (0, 128 + sent):
+                    await asyncio.to_thread(self.component.ended)
                 return
             except ProcessLookupError:
                 return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from doudi.embedded.artifacts import Artifacts
-from doudi.embedded.java import fits, java
+from doudi.embedded.java import fits, java, kept
 from doudi.embedded.ports import Ports
 from doudi.embedded.process import FIRST, Component
 from wire.http import check
@@ -99,6 +99,10 @@ class Registry(Component):
                 found[f"apicurio.kafkasql.{client}.security.protocol"] = "SASL_PLAINTEXT"
                 found[f"apicurio.kafkasql.{client}.sasl.mechanism"] = "SCRAM-SHA-512"
         return found
+
+    def ended(self) -> None:
+        """Its classes are kept for the next start."""
+        kept(self.artifacts.cache / ARCHIVE)
 
     def check(self) -> None:
         """It has read its journal, and its list of subjects can be read.

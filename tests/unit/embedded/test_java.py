@@ -40,3 +40,9 @@ def test_an_archive_fits_while_it_is_younger_than_all_that_it_was_made_of(tmp_pa
     assert java.fits(archive, [jar])
     os.utime(jar, (later + 10, later + 10))
     assert not java.fits(archive, [jar])
+    os.utime(jar, (later - 10, later - 10))
+    os.utime(archive, (1, 1))
+    java.kept(archive)  # an orderly end left it as it was
+    assert java.fits(archive, [jar])
+    java.kept(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()

@@ -101,6 +101,20 @@ def test_in_haste_only_who_leaves_something_to_the_next_start_ends_orderly(tmp_p
     assert [(toy.data / "bye").exists() for toy in toys] == [not haste, True]
 
 
+def test_only_an_orderly_end_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Told(Toy):
+        stop_s = 0.5
+
+        def ended(self) -> None:
+            told.append(self.name)
+
+    deaf = SERVE.replace("import", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); import", 1)
+    supervise(tmp_path, [Told(tmp_path, "a", BYE), Told(tmp_path, "b", deaf), Told(tmp_path, "c")], lambda _: None)
+    assert told == ["a"]
+
+
 def test_in_haste_nobody_who_ends_orderly_goes_before_those_that_need_it(tmp_path: Path) -> None:
     slow = BYE.replace("def end(*_):", "def end(*_):\n    time.sleep(0.3)")
     toys = [Toy(tmp_path, "a", BYE), Toy(tmp_path, "b", slow, needs=("a",))]
