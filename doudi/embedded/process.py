@@ -87,7 +87,7 @@ class Component(ABC):
     def prepare(self, say: Callable[[str], None]) -> None:
         """Download, format, write configuration. Blocking; runs in a thread. Must be repeatable."""
 
-    def ended(self) -> None:
+    def ended(self) -> None:  # noqa: B027 - most have nothing to do
         """After an orderly end. Blocking."""
 
     def environment(self) -> dict[str, str]:
