@@ -68,6 +68,11 @@ class Mapping:
         linked = {"household_key"} if self.identity.household_no else set()
         linked |= {"guardian_key"} if self.identity.guardian_id else set()
         linked |= {"born_on"} & set(of_topic(self.topic).dtypes)  # from the ID number, for every department alike
+        if twice := linked & set(self.fields):
+            raise ConfigError(
+                f"The mapping of {self.topic} gives {', '.join(sorted(twice))}, which comes from its identity; "
+                "leave it out of the fields in mapping.py."
+            )
         have, want = set(self.fields) | linked, set(of_topic(self.topic).dtypes) - set(ENVELOPE)
         if have != want:
             raise ConfigError(

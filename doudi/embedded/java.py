@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,11 @@ def fits(archive: Path, classpath: list[Path]) -> bool:
 
 
 def kept(archive: Path) -> None:
-    """After an orderly end: an archive that the JVM left as it was fits too."""
-    if archive.exists():
-        archive.touch()
+    """After an orderly end: an archive that the JVM left as it was fits too. Where it may not be told, that is asked
+    again at the next end."""
+    with contextlib.suppress(OSError):
+        if archive.exists():
+            archive.touch()
 
 
 def java(*arguments: str, heap: str, classpath: list[Path] | None = None, archive: Path | None = None) -> list[str]:

@@ -181,3 +181,10 @@ def test_only_named_columns_are_read() -> None:
 def test_a_mapping_that_lags_behind_its_schema_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"vital\.life_event lacks \['event_on', 'source_kind'\]"):
         Mapping("vital.life_event", Identity("id"), division("d"), {"event": constant("death")})
+
+
+def test_a_mapping_that_gives_what_comes_from_its_identity_is_refused() -> None:
+    with pytest.raises(ConfigError, match="gives household_key, which comes from its identity"):
+        Mapping(
+            "civil.household", Identity("id", household_no="no"), division("d"), {"household_key": constant("a" * 32)}
+        )
