@@ -198,8 +198,8 @@ class Ingress:
         mark = hash(tuple(sorted(content.items())))
         if "name" not in content or self._said.get(person) == mark:
             return []
-        wrapped, sealed = self._secrets.vault.seal(person, content)
         index = index_entries(self._secrets.index, content)
+        wrapped, sealed = self._secrets.vault.seal(person, content)
         self._said[person] = mark  # not before: what cannot be sealed was not said
         self._said.move_to_end(person)
         if len(self._said) > _REMEMBERED:

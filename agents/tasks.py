@@ -161,7 +161,7 @@ class TaskAgent:
         self._settings, self._stopping = settings, stopping
         self._registry = registry = Registry(settings.registry, settings.namespace)
         self._columns = Columns(registry)
-        self._maker = TaskMaker(Secrets.load(settings.secrets_dir), Lawbook(settings, registry).rule)
+        self._maker = TaskMaker(Secrets.load(settings.secrets_dir), Lawbook(settings, registry, checked=False).rule)
         self._schema = schemas.of_topic(f"task.{DEPARTMENTS[0]}")
         self._ids = {d: registry.id_of(f"task.{d}") for d in DEPARTMENTS}
         self._redis = redis.Redis.from_url(settings.redis, socket_timeout=10, socket_connect_timeout=5, retry=None)

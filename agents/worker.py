@@ -32,7 +32,7 @@ def run(name: str, settings: Settings) -> NoReturn:
     """Run the stage of that name on the rules of the settings."""
     try:
         check_reachable(settings)
-        lawbook = Lawbook(settings, Registry(settings.registry, settings.namespace), deciding=True)
+        lawbook = Lawbook(settings, Registry(settings.registry, settings.namespace))
         _, book = lawbook.newest()
         stage: Stage = PersonStage(book) if name == "persons" else HouseholdStage(book)
     except Exception as error:

@@ -195,7 +195,7 @@ def load(path: Path | str | None = None, *, checked: bool = True) -> RuleBook:
     """The rule book of a folder (default: the one shipped).
 
     ``checked``: whether the rules are tried on the database and compared with each other. Without it, in a third of
-    the time, for who shows what was decided by them: who decides by them has tried them.
+    the time, for who comes behind those that decide by them and have tried them.
     Raises RuleError with one message for each mistake in any of its files.
     """
     from domain.rulefiles import read  # noqa: PLC0415 - needs the model

@@ -28,13 +28,13 @@ _MOST_BYTES = 1 << 20
 class Lawbook:
     """Reads the law when asked. Every call blocks.
 
-    ``deciding``: the installed rules are tried before use; who only shows what was decided leaves that to who
-    decides. Raises RuleError for the installed rules; the calls raise WireError.
+    ``checked``: the installed rules are tried before use; who comes behind the workers that decide may leave it to
+    them. Raises RuleError for the installed rules; the calls raise WireError.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, *, deciding: bool = False) -> None:
+    def __init__(self, settings: Settings, registry: Registry, *, checked: bool = True) -> None:
         self._settings, self._registry = settings, registry
-        self._installed = rules.load(settings.rules, checked=deciding)
+        self._installed = rules.load(settings.rules, checked=checked)
         self._lock = Lock()
         self._law: Law | None = None
         self._met: set[tuple[str, int]] = set()

@@ -49,7 +49,7 @@ class Worker:
         """Raises RuleError, CalendarError, WireError."""
         self._settings = settings
         self._registry = Registry(settings.registry, settings.namespace)
-        self._lawbook = Lawbook(settings, self._registry)
+        self._lawbook = Lawbook(settings, self._registry, checked=False)
         self._law = self._lawbook.law
         self._policy = policy(settings, self._law)
         self._columns = Columns(self._registry)

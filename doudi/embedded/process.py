@@ -271,13 +271,12 @@ class Process:
         ways = ((self.component.stop_signal, self.component.stop_s), (signal.SIGKILL, 10.0))
         for sent, patience in ways if gently else ways[1:]:
             try:
-                os.killpg(child.pid, sent) if sent == signal.SIGKILL else child.send_signal(sent)
-                os.kill(child.pid, signal.SIGCONT)  # a stopped process gets no other signal
+                with contextlib.suppress(ProcessLookupError):  # it may be gone before the second
+                    os.killpg(child.pid, sent) if sent == signal.SIGKILL else child.send_signal(sent)
+                    os.kill(child.pid, signal.SIGCONT)  # a stopped process gets no other signal
                 code = await asyncio.wait_for(child.wait(), patience)
                 if sent != signal.SIGKILL and code in (0, 128 + sent):
                     await asyncio.to_thread(self.component.ended)
-                return
-            except ProcessLookupError:
                 return
             except TimeoutError:
                 log.warning("%s: still there %.0f s after %s", self.component.name, patience, sent.name)
