@@ -118,7 +118,7 @@ def _other_person(card: str, clear: str, today: date) -> bool:
 
 def content_hashes(frame: pl.DataFrame) -> list[bytes]:
     """12 bytes for each row over person, division and fields: equal content is not published again."""
-    there = {column.name: column for column in frame}
+    there = frame.to_dict()
     columns = [there[c].cast(pl.String).to_list() for c in _CONTENT if c in there]
     joined = ("\x1f".join([v or "\x00" for v in row]) for row in zip(*columns, strict=True))
     return [hashlib.blake2b(j.encode(), digest_size=_HASH_BYTES).digest() for j in joined]

@@ -166,7 +166,7 @@ class Outlet:
                 known |= {"person_key": persons}
                 everywhere |= dict.fromkeys(f for f in dtypes if f not in ENVELOPE)
             # column by column, without a query: for a small page a query costs more than its rows
-            columns = {column.name: column for column in chosen}
+            columns = chosen.to_dict()
             columns |= {c: pl.Series(values, dtype=dtypes[c]) for c, values in known.items()}
             columns |= {c: same(value, dtypes[c], len(some)) for c, value in everywhere.items()}
             out.frame(topic, pl.DataFrame({c: columns[c] for c in dtypes}), "person_key")

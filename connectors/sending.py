@@ -97,7 +97,7 @@ class Sender:
         if not frame.height:
             return
         schema = load.of_topic(topic)
-        given = {column.name: column for column in frame}
+        given = frame.to_dict()
         columns = [given[c] if given[c].dtype == t else given[c].cast(t) for c, t in schema.dtypes.items()]
         values = codec.encode_frame(schema, pl.DataFrame(columns), self.registry.id_of(topic))
         self.send(topic, [k.encode() for k in given[key].to_list()], values)

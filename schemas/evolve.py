@@ -111,7 +111,7 @@ def with_defaults(schema: Schema, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _wanting(schema: Schema, frame: pl.DataFrame) -> bool:
     """Whether a column of the right type holds something that the schema does not take."""
-    columns = {column.name: column for column in frame}
+    columns = frame.to_dict()
     return any(
         (not field.nullable and columns[field.name].null_count())
         or (field.node.kind == "enum" and not _symbols_only(field, columns[field.name]))

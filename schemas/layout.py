@@ -257,7 +257,7 @@ def of_frame(fields: Sequence[Field], frame: pl.DataFrame, *, write: bool) -> Ch
     """
     level = pl.CompatLevel.oldest() if write else pl.CompatLevel.newest()
     # Series by series: handing a small frame to the thread pool takes longer than the work.
-    columns = {column.name: column for column in frame}
+    columns = frame.to_dict()
     return _chain(fields, [columns[f.name].to_arrow(compat_level=level) for f in fields], frame.height)
 
 
