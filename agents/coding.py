@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from agents.quarantine import aside
 from agents.slices import Slice
 from agents.state import Row
+from domain.quarantine import aside
 from schemas import load
 from schemas.codec import Bad, decode, encode, encode_frame
 from schemas.topics import BACKLOG, TOPICS, of

@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 from agents.app import build
 from agents.app import run as run_app
 from agents.intake import CODE, LOCAL, Refused, fields_of
-from agents.quarantine import aside
 from agents.slices import Slice
 from domain import persons
 from domain.persons import ID_INSIDE, BadId, IdNumber
+from domain.quarantine import aside
 from domain.sealing import CannotOpen, index_entries, open_sealed, seal_to
 from schemas import load
 from schemas.codec import decode, encode

@@ -16,7 +16,12 @@ Identity = dict[str, str]
 
 
 def said_by(frame: pl.DataFrame) -> tuple[dict[str, Identity], dict[str, str]]:
-    """What the rows of a linked frame say, by person_key, guardians included; and each person's division."""
+    """What the rows of a linked frame say, by person_key, guardians included; and each person's division.
+
+    A row that is put aside says nothing.
+    """
+    if frame["_problem"].null_count() < frame.height:
+        frame = frame.filter(pl.col("_problem").is_null())
     says = link.guardians(frame)
     divisions = dict.fromkeys(says, "")
     people, deleted = frame["person_key"].to_list(), frame["_deleted"].to_list()

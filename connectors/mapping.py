@@ -26,6 +26,9 @@ ENVELOPE = (
     "published_at",
 )
 DAMAGED_KEY = "the record's key is empty"
+ROW_MAX_BYTES = 500_000
+"""So much text (UTF-8) may a row have: whatever is made of it then fits into one message."""
+TOO_LONG = f"the row has more than {ROW_MAX_BYTES} bytes of text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def _expressions(
     values = [moments.alias(_UPDATED), *(p.value.alias(_value(p)) for p in _parts(mapping))]
     texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]
     fields = pl.concat_str(texts, separator="\x1f")
-    return values, _columns(mapping, key, deleted), fields.alias(_FIELDS)
+    read = dict.fromkeys(filter(None, [key, updated_at, deleted, *mapping.columns]))
+    return values, _columns(mapping, key, deleted, read), fields.alias(_FIELDS)
 
 
 def _parts(mapping: Mapping) -> Iterable[Field]:
@@ -134,7 +138,7 @@ def _bad(part: Field) -> pl.Expr | None:
     return part.bad
 
 
-def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
+def _columns(mapping: Mapping, key: str, deleted: str, read: Iterable[str]) -> list[pl.Expr]:
     moments = pl.col(_UPDATED)
     flag = pl.lit(False)
     if deleted:
@@ -144,6 +148,8 @@ def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
     changed = moments.dt.cast_time_unit("ms")
     happened = pl.col(_value(mapping.occurred_at)) if mapping.occurred_at else changed
     problems = [pl.when(bad).then(pl.lit(p.says)) for p in _parts(mapping) if (bad := _bad(p)) is not None]
+    length = pl.sum_horizontal(pl.col(list(read)).str.len_bytes())
+    problems.append(pl.when(length > ROW_MAX_BYTES).then(pl.lit(TOO_LONG)))
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
     return [
         pl.col(key).fill_null("").alias("_key"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+import orjson
 import polars as pl
 
 from connectors import identities, link
@@ -20,6 +20,7 @@ from connectors.outflow import Outflow
 from connectors.plan import Plan, Row, plan
 from connectors.sending import Sender, same
 from connectors.state import DELETED, LIVE, UNIDENTIFIED, Announced, Changes, State
+from domain.quarantine import aside
 from domain.sealing import seal_to
 from schemas import load
 from schemas.topics import of
@@ -98,6 +99,7 @@ class Outlet:
             frame = linker.link(mapping, frame, self.today(), hash_key=feed.key_contains_id)
             self._rows(
                 feed,
+                raw,
                 frame,
                 snapshot=snapshot,
                 later_read_wins=later_read_wins,
@@ -113,6 +115,7 @@ class Outlet:
     def _rows(
         self,
         feed: Feed,
+        raw: pl.DataFrame,
         frame: pl.DataFrame,
         *,
         snapshot: bool,
@@ -120,7 +123,7 @@ class Outlet:
         changes: Changes,
         counts: Counts,
     ) -> None:
-        rows = _rows_of(frame, self.secrets.linking)
+        rows = _rows_of(raw, frame, self.secrets.linking)
         ids = [r.record_id for r in rows]
         made = plan(
             rows,
@@ -138,8 +141,8 @@ class Outlet:
         with self.sender as out:
             counts.identities = identities.publish(out, self.secrets, self.state, feed.source, frame, changes, now)
             self._records(out, feed, frame, made, snapshot=snapshot)
-            self._unidentified(out, feed, frame, rows, made)
-            self._quarantine(out, feed, frame, rows, made)
+            self._unidentified(out, feed, raw, frame["division"], rows, made)
+            self._quarantine(out, feed, raw, rows, made)
         counts.records, counts.deletes = len(made.publish), len(made.deletes)
         counts.unidentified = sum(s == "unidentified" for _, s, _ in made.unidentified)
         counts.resolved = len(made.unidentified) - counts.unidentified
@@ -171,7 +174,10 @@ class Outlet:
             columns |= {c: same(value, dtypes[c], len(some)) for c, value in everywhere.items()}
             out.frame(topic, pl.DataFrame({c: columns[c] for c in dtypes}), "person_key")
 
-    def _unidentified(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
+    def _unidentified(
+        self, out: Sender, feed: Feed, raw: pl.DataFrame, divisions: pl.Series, rows: Sequence[Row], made: Plan
+    ) -> None:
+        public = self.secrets.hub.public
         out.rows(
             "hub.unidentified",
             [
@@ -182,29 +188,28 @@ class Outlet:
                     "record_version": version,
                     "state": state,
                     "reason": rows[n].reason,
-                    "division": frame["division"][n],
-                    "sealed": self._sealed_row(frame, n) if state == "unidentified" else b"",
+                    "division": divisions[n],
+                    "sealed": seal_to(public, _original(raw, n)) if state == "unidentified" else b"",
                     "published_at": self.clock(),
                 }
                 for n, state, version in made.unidentified
             ],
         )
 
-    def _quarantine(self, out: Sender, feed: Feed, frame: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
-        """Rows that do not fit: kept whole, sealed, under the topic that they were meant for."""
+    def _quarantine(self, out: Sender, feed: Feed, raw: pl.DataFrame, rows: Sequence[Row], made: Plan) -> None:
+        """Rows that do not fit: as they were read, sealed, under the topic that they were meant for."""
+        public, where, now = self.secrets.hub.public, (feed.topic, -1, -1), self.clock()
         out.rows(
             "hub.quarantine",
             [
-                {
-                    "topic": feed.topic,
-                    "partition": -1,
-                    "offset": -1,
-                    "reason": BAD_ROW,
-                    "detail": f"{feed.source}: {rows[n].problem}",
-                    "sealed_key": seal_to(self.secrets.hub.public, rows[n].record_id.encode()),
-                    "sealed_value": self._sealed_row(frame, n),
-                    "found_at": self.clock(),
-                }
+                aside(
+                    public,
+                    where,
+                    (BAD_ROW, f"{feed.source}: {rows[n].problem}"),
+                    rows[n].record_id.encode(),
+                    _original(raw, n),
+                    now,
+                )
                 for n in made.quarantine
             ],
         )
@@ -215,11 +220,6 @@ class Outlet:
                 feed.source,
                 rows[n].problem,
             )
-
-    def _sealed_row(self, frame: pl.DataFrame, number: int) -> bytes:
-        values = frame.drop("_fields").row(number, named=True).items()
-        row = {k.removeprefix("_"): v for k, v in values if v is not None}
-        return seal_to(self.secrets.hub.public, json.dumps(row, ensure_ascii=False, default=str).encode())
 
     def vanished(self, feed: Feed, ids: Sequence[str]) -> Counts:
         """Publish deletes of records that the department's table no longer has, and commit."""
@@ -308,17 +308,23 @@ def _announced(made: Plan, rows: Sequence[Row]) -> dict[str, Announced]:
     return {i: Announced(record, sorted(others.get(i, ()))) for i, record in made.records.items()}
 
 
-def _rows_of(frame: pl.DataFrame, key: bytes) -> list[Row]:
+def _original(raw: pl.DataFrame, number: int) -> bytes:
+    """A row as the department gave it: JSON of its columns, in the order of their names, without the empty ones."""
+    row = {name: text for name, text in raw.row(number, named=True).items() if text}
+    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+
+
+def _rows_of(raw: pl.DataFrame, frame: pl.DataFrame, key: bytes) -> list[Row]:
     micros = [at or 0 for at in frame["_updated"].to_physical().to_list()]
     problems = _texts(frame["_problem"])
-    raw = [b""] * frame.height
+    marks = [b""] * frame.height
     ids = frame["record_id"].to_list()
     if any(problems):
         for n, problem in enumerate(problems):
             if problem:
-                text = repr(frame.row(n)).encode()
-                raw[n] = hashlib.blake2b(text, digest_size=12, key=key, person=b"doudi.row").digest()
-                ids[n] = ids[n] or f"?{raw[n].hex()}"
+                text = _original(raw, n)
+                marks[n] = hashlib.blake2b(text, digest_size=12, key=key, person=b"doudi.row").digest()
+                ids[n] = ids[n] or f"?{marks[n].hex()}"
     return [
         Row(*values)
         for values in zip(
@@ -329,7 +335,7 @@ def _rows_of(frame: pl.DataFrame, key: bytes) -> list[Row]:
             link.content_hashes(frame),
             frame["_deleted"].to_list(),
             problems,
-            raw,
+            marks,
             strict=True,
         )
     ]

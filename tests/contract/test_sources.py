@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,13 +15,17 @@ import sqlalchemy as sa
 
 from connectors.catalogue import Feed
 from connectors.errors import ConfigError, KafkaDown, SourceDown
+from connectors.mapping import TOO_LONG
 from connectors.sources.sql import Cap, Table, engine
 from connectors.state import State
+from domain.quarantine import ROOM
+from domain.sealing import open_sealed
 from tests.ids import test_id as some_id
 from tests.integration.connecting import bench, database, only
 from tests.stack import own_hub
 from wire.errors import DeliveryFailed
 from wire.kafka import Publisher
+from wire.secrets import Secrets
 from wire.settings import Settings
 
 T0 = datetime(2026, 5, 1, 2, 0, tzinfo=UTC)
@@ -467,9 +473,51 @@ def test_rows_that_do_not_fit_are_kept_sealed_and_read_again_when_mended(departm
     (bad,) = department.bench.rows("hub.quarantine").to_dicts()
     assert (bad["topic"], bad["reason"]) == (TOPIC, "bad_row")
     assert bad["detail"].startswith(f"{department.bench.source}: benefit_code is none of dibao")
-    department.change(1, 20, benefit_code="tekun")
+    assert kept(department, bad["sealed_key"]) == b"B0001"
+    row = json.loads(kept(department, bad["sealed_value"]))
+    assert {c: row[c] for c in ("benefit_id", "benefit_code", "id_number", "name")} == {
+        "benefit_id": "B0001",
+        "benefit_code": "不详",
+        "id_number": some_id(1),
+        "name": "测试甲",
+    }
+    department.change(1, 20, benefit_code="无")
+    department.bench.turn()
+    assert json.loads(kept(department, quarantined(department)[-1]["sealed_value"]))["benefit_code"] == "无"
+    department.change(1, 30, benefit_code="tekun")
     department.bench.turn()
     assert [(r, op) for r, op, _ in department.live()] == [("B0001", "create")]
+
+
+def test_a_row_larger_than_a_message_costs_its_neighbours_nothing(department: Department) -> None:
+    huge = "甲" * 2_000_000
+    department.put(department.row(1, 10), department.row(2, 10, name=huge), department.row(3, 10, benefit_code=huge))
+    department.bench.turn(2)
+    department.put(department.row(4, 20, id_number="无", name=huge), department.row(5, 20))
+    department.bench.turn()
+    assert department.bench.rows(f"{TOPIC}.backlog")["record_id"].to_list() == ["B0001"]
+    assert [r for r, _, _ in department.live()] == ["B0005"]
+    assert not department.bench.rows("hub.unidentified").height
+    found = {kept(department, row["sealed_key"]).decode(): row for row in quarantined(department)}
+    assert found.keys() == {"B0002", "B0003", "B0004"}
+    assert "benefit_code is none of" in found["B0003"]["detail"]
+    for record_id, row in found.items():
+        assert TOO_LONG in row["detail"] or record_id == "B0003"
+        assert f"the first {ROOM} are kept" in row["detail"]
+        value = kept(department, row["sealed_value"])
+        assert len(value) == ROOM - len(record_id)
+        assert value.startswith(b'{"benefit_code":"')
+    department.change(2, 30, name="测试乙")
+    department.bench.turn()
+    assert [r for r, _, _ in department.live()] == ["B0002", "B0005"]
+
+
+def quarantined(department: Department) -> list[dict[str, Any]]:
+    return department.bench.rows("hub.quarantine").to_dicts()
+
+
+def kept(department: Department, sealed: bytes) -> bytes:
+    return open_sealed(Secrets.load(department.bench.settings.secrets_dir).hub.private, sealed)
 
 
 # the table itself

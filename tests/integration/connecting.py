@@ -19,6 +19,7 @@ from connectors.runner import Connector
 from connectors.tables import TableFeed
 from schemas import codec
 from schemas import load as schema
+from schemas.topics import MESSAGE_MAX_BYTES
 from wire.reading import read_all
 from wire.registry import Registry
 from wire.settings import Settings
@@ -103,7 +104,7 @@ class Bench:
                 schema.of_topic(topic),
                 registry.writers(topic),
                 key=schema.key_fields(topic),
-                max_bytes=1 << 20,
+                max_bytes=MESSAGE_MAX_BYTES,
             )
             assert not decoded.bad, decoded.bad
             frames.append(decoded.frame)

@@ -11,7 +11,7 @@ import pytest
 from connectors.catalogue import FOLDERS, mappings
 from connectors.errors import ConfigError
 from connectors.fields import constant, division
-from connectors.mapping import Identity, Mapping
+from connectors.mapping import ROW_MAX_BYTES, TOO_LONG, Identity, Mapping
 from tests.ids import test_id as some_id
 from tests.unit.connectors.frames import mapped
 
@@ -96,6 +96,13 @@ def test_what_does_not_fit_is_named_without_its_value(feed: str, change: dict[st
     (out,) = mapped(department, name, {**row, **change})
     assert out["_problem"].startswith(says)
     assert next(iter(change.values())) not in out["_problem"].split("(")[0] or len(next(iter(change.values()))) < 2
+
+
+def test_a_row_of_more_text_than_a_message_holds_does_not_fit() -> None:
+    (row,) = mapped("medical", "settlement", {"setl_id": "S1", "psn_name": "甲" * (ROW_MAX_BYTES // 3)})
+    assert row["_problem"] is None  # in bytes: the key is the last two
+    (row,) = mapped("medical", "settlement", {"setl_id": "S12", "psn_name": "甲" * (ROW_MAX_BYTES // 3)})
+    assert row["_problem"] == TOO_LONG
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents.quarantine import ROOM, aside
+from domain.quarantine import ROOM, aside
 from domain.sealing import new_pair, open_sealed
 from schemas import codec, load
 from schemas.topics import MESSAGE_MAX_BYTES
