@@ -20,10 +20,19 @@ for _name in [n for n in os.environ if n.startswith("DOUDI_")]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever takes the stack carries its marker, so ``-m 'not stack'`` needs no discipline."""
+    """Whoever takes the stack carries its marker, so ``-m 'not stack'`` needs no discipline.
+
+    What moves the day that others share comes last.
+    """
+    items.sort(key=_moves)
     for item in items:
         if {"stack", "hub"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.stack)
+
+
+def _moves(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("moves")
+    return marker.args[0] if marker else 0
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,4 +1,4 @@
-"""One whole hub for the tests of promises; their files run in the order of their names, the year's end last."""
+"""One whole hub for the tests of promises, in any order but for those that move its day."""
 
 from __future__ import annotations
 

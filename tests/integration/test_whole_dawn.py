@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import pytest
 import yaml
 from typer.testing import CliRunner
 
@@ -37,6 +38,7 @@ def lower(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.moves(1)
 def test_a_rule_comes_into_force_with_the_day(whole: Whole, tmp_path: Path) -> None:
     below, beyond = enter(whole, 821), enter(whole, 822)
     bill(whole, 821, "S821", "2000.00")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from agents.watch import tick
 from tests.ids import test_id
 from tests.whole import VILLAGE, Whole
@@ -124,6 +126,7 @@ def test_a_reversal_is_a_correction(whole: Whole) -> None:
     assert (closed["closed_by"], closed["outcome"]) == ("data", "corrected")
 
 
+@pytest.mark.moves(366)
 def test_the_end_of_the_year_is_a_lapse(whole: Whole) -> None:
     person = enter(whole, 5)
     bill(whole, 5, "S5", "6000.00")
