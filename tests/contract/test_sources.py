@@ -292,6 +292,8 @@ def test_unidentified_then_mended_then_broken_again(department: Department) -> N
         ("B0001", "unidentified", "malformed"),
         ("B0002", "unidentified", "missing"),
     ]
+    originals = [json.loads(kept(department, r["sealed"])) for r in rows]
+    assert {r["benefit_id"]: r.get("id_number") for r in originals} == {"B0001": "无", "B0002": None}
     department.change(1, 20, id_number=some_id(1))
     department.change(2, 21, deleted=True)
     department.bench.turn()
