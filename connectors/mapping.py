@@ -12,6 +12,7 @@ import polars as pl
 from connectors.errors import ConfigError
 from connectors.fields import Field, moment_of
 from schemas.load import of_topic
+from schemas.topics import MESSAGE_MAX_BYTES
 
 ENVELOPE = (
     "event_id",
@@ -26,8 +27,8 @@ ENVELOPE = (
     "published_at",
 )
 DAMAGED_KEY = "the record's key is empty"
-ROW_MAX_BYTES = 500_000
-"""So much text (UTF-8) may a row have: whatever is made of it then fits into one message."""
+ROW_MAX_BYTES = MESSAGE_MAX_BYTES // 8
+"""So much text (UTF-8) may a row have: as JSON, at most six times as long, it fits into one message."""
 TOO_LONG = f"the row has more than {ROW_MAX_BYTES} bytes of text"
 
 
@@ -94,7 +95,7 @@ class Mapping:
 _STRIPPED = pl.all().str.strip_chars()
 _FILLED = pl.when(pl.all() != "").then(pl.all())
 """After it: empty text is null."""
-_UPDATED, _FIELDS = "_updated", "_fields"
+_UPDATED, _FIELDS, _BYTES = "_updated", "_fields", "\x00bytes"
 
 
 def apply(mapping: Mapping, raw: pl.DataFrame, *, key: str, updated_at: str, deleted: str = "") -> pl.DataFrame:
@@ -115,11 +116,11 @@ def _expressions(
 ) -> tuple[list[pl.Expr], list[pl.Expr], pl.Expr]:
     """What `apply` does in turn, made once for a feed."""
     moments = moment_of(pl.col(updated_at)) if updated_at else pl.lit(None, pl.Datetime("us", "UTC"))
-    values = [moments.alias(_UPDATED), *(p.value.alias(_value(p)) for p in _parts(mapping))]
+    size = pl.sum_horizontal(pl.all().str.len_bytes())
+    values = [moments.alias(_UPDATED), size.alias(_BYTES), *(p.value.alias(_value(p)) for p in _parts(mapping))]
     texts = [pl.col(name).cast(pl.String).fill_null("\x00") for name in ("division", *mapping.fields)]
     fields = pl.concat_str(texts, separator="\x1f")
-    read = dict.fromkeys(filter(None, [key, updated_at, deleted, *mapping.columns]))
-    return values, _columns(mapping, key, deleted, read), fields.alias(_FIELDS)
+    return values, _columns(mapping, key, deleted), fields.alias(_FIELDS)
 
 
 def _parts(mapping: Mapping) -> Iterable[Field]:
@@ -138,7 +139,7 @@ def _bad(part: Field) -> pl.Expr | None:
     return part.bad
 
 
-def _columns(mapping: Mapping, key: str, deleted: str, read: Iterable[str]) -> list[pl.Expr]:
+def _columns(mapping: Mapping, key: str, deleted: str) -> list[pl.Expr]:
     moments = pl.col(_UPDATED)
     flag = pl.lit(False)
     if deleted:
@@ -148,8 +149,7 @@ def _columns(mapping: Mapping, key: str, deleted: str, read: Iterable[str]) -> l
     changed = moments.dt.cast_time_unit("ms")
     happened = pl.col(_value(mapping.occurred_at)) if mapping.occurred_at else changed
     problems = [pl.when(bad).then(pl.lit(p.says)) for p in _parts(mapping) if (bad := _bad(p)) is not None]
-    length = pl.sum_horizontal(pl.col(list(read)).str.len_bytes())
-    problems.append(pl.when(length > ROW_MAX_BYTES).then(pl.lit(TOO_LONG)))
+    problems.append(pl.when(pl.col(_BYTES) > ROW_MAX_BYTES).then(pl.lit(TOO_LONG)))
     problems.append(pl.when(pl.col(key).is_null()).then(pl.lit(DAMAGED_KEY)))
     return [
         pl.col(key).fill_null("").alias("_key"),

@@ -20,7 +20,9 @@ def aside(
     value: bytes | None,
     found_at: datetime,
 ) -> dict[str, Any]:
-    """The row of hub.quarantine for a message. ``where``: topic, partition, offset; ``why``: reason and detail.
+    """The row of hub.quarantine for a message, or for a department's row that became none.
+
+    ``where``: topic, partition, offset (a row has -1 for both); ``why``: reason and detail.
 
     Of an original for which one message has no room (compressed, Kafka takes it at any size) the first ``ROOM``
     bytes are kept, the key's before the value's, and the detail says so.

@@ -472,7 +472,7 @@ def test_rows_that_do_not_fit_are_kept_sealed_and_read_again_when_mended(departm
     department.put(department.row(1, 10, benefit_code="不详"), department.row(2, 10))
     department.bench.turn(2)
     department.bench.turn(3, pause=6.0)
-    (bad,) = department.bench.rows("hub.quarantine").to_dicts()
+    (bad,) = quarantined(department)
     assert (bad["topic"], bad["reason"]) == (TOPIC, "bad_row")
     assert bad["detail"].startswith(f"{department.bench.source}: benefit_code is none of dibao")
     assert kept(department, bad["sealed_key"]) == b"B0001"

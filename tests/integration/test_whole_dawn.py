@@ -38,7 +38,7 @@ def lower(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.moves(1)
+@pytest.mark.moves((TOMORROW - TODAY).days)
 def test_a_rule_comes_into_force_with_the_day(whole: Whole, tmp_path: Path) -> None:
     below, beyond = enter(whole, 821), enter(whole, 822)
     bill(whole, 821, "S821", "2000.00")

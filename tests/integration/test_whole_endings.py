@@ -13,6 +13,7 @@ from tests.whole import VILLAGE, Whole
 LOCAL = dt.timezone(dt.timedelta(hours=8))
 TODAY = dt.datetime.now(LOCAL).date()
 YEAR = str(TODAY.year)
+NEXT_YEAR = dt.date(TODAY.year + 1, 2, 1)
 
 
 def enter(whole: Whole, number: int, tier: str = "dibao", **given: object) -> str:
@@ -126,10 +127,10 @@ def test_a_reversal_is_a_correction(whole: Whole) -> None:
     assert (closed["closed_by"], closed["outcome"]) == ("data", "corrected")
 
 
-@pytest.mark.moves(366)
+@pytest.mark.moves((NEXT_YEAR - TODAY).days)
 def test_the_end_of_the_year_is_a_lapse(whole: Whole) -> None:
     person = enter(whole, 5)
     bill(whole, 5, "S5", "6000.00")
     case = whole.case_of("R02", person, YEAR)
-    tick(whole.settings, dt.date(TODAY.year + 1, 2, 1), dt.datetime.now(dt.UTC))
+    tick(whole.settings, NEXT_YEAR, dt.datetime.now(dt.UTC))
     assert whole.ended(case, "R02")["cause"] == "lapsed"
